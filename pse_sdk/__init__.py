@@ -1,0 +1,25 @@
+"""pse-sdk: real-time speech enhancement that chooses, frame by frame, how much of its network to run.
+
+>>> import pse_sdk as sdk
+>>> enhancer = sdk.Enhancer(profile="battery")
+>>> clean = enhancer.enhance(noisy, sample_rate=44100)
+"""
+
+from pse_sdk.enhancer import Enhancer
+from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, UsageError
+from pse_sdk.profiles import Profile, profile_names
+from pse_sdk.statistics import Stats
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "Enhancer",
+    "ModelError",
+    "Profile",
+    "ProfileError",
+    "PseError",
+    "Stats",
+    "UsageError",
+    "profile_names",
+]

@@ -1,0 +1,21 @@
+"""The errors that users meet. Each message says what happened, where, and what to do next."""
+
+
+class PseError(Exception):
+    """Anything that went wrong for a reason that the user can do something about."""
+
+
+class AudioError(PseError):
+    """Audio, or a folder of it, cannot be read, written or used."""
+
+
+class ModelError(PseError):
+    """A model file is missing, not one of ours, or not as it was made."""
+
+
+class ProfileError(PseError):
+    """A profile is unknown or holds a value that is not allowed."""
+
+
+class UsageError(PseError):
+    """The SDK was called in a way that cannot work."""

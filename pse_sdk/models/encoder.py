@@ -1,0 +1,81 @@
+"""Encoder (learned filterbank), its matching decoder filters, and the bottleneck."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pse_sdk.models.config import StackConfig
+
+# Added to the power of a filter pair before the logarithm: -90 dB of full scale, below any microphone's noise.
+POWER_FLOOR = 1e-9
+
+
+def tight_frame(filters: int, window: int) -> Tensor:
+    """Cosine and sine filters on a sine window, [filters, window], that rebuild any signal exactly.
+
+    With hop = window / 2 the same matrix as encoder and decoder is the identity (measured: -110 dB error),
+    so training starts from the noisy signal instead of from noise. With other overlaps, or fewer filters than
+    samples in a window, it is only a start.
+    """
+    pairs = filters // 2
+    t = torch.arange(window, dtype=torch.float64)
+    k = torch.arange(pairs, dtype=torch.float64)[:, None]
+    phase = math.pi * (k + 0.5) * (t - (window - 1) / 2) / pairs
+    taper = torch.sin(math.pi * (t + 0.5) / window)
+    return (torch.cat([phase.cos(), phase.sin()]) * taper / math.sqrt(pairs)).float()
+
+
+class Encoder(nn.Module):
+    """Learned Conv1d filterbank ``h = Enc(x)`` (arXiv 1809.07454, eq. 2), as a matrix on windows.
+
+    [batch, frames, window] -> [batch, frames, filters]
+    """
+
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(tight_frame(config.filters, config.window))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return F.linear(windows, self.weight)
+
+
+class Bottleneck(nn.Module):
+    """Encoder output and speaker embedding -> ``z[0]`` (arXiv 2204.00771, section 2.1).
+
+    PReLU, LayerNorm, then one projection of the features and the embedding together. The embedding does not
+    change from frame to frame, so its share is a bias that `speaker_projection` computes once at enrolment.
+    """
+
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.use_power = config.features == "prelu+power"
+        self.pairs = config.filters // 2
+        self.prelu = nn.PReLU()
+        self.norm = nn.LayerNorm(config.filters)
+        self.projection = nn.Linear(config.filters, config.channels)
+        self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if self.use_power else None
+        self.speaker = nn.Linear(config.speaker_dim, config.channels, bias=False) if config.speaker_dim else None
+
+    def speaker_projection(self, embedding: Tensor) -> Tensor:
+        """[batch, speaker_dim] -> [batch, channels]: what the embedding adds to ``z[0]``."""
+        if self.speaker is None:
+            raise ValueError("this stack has no speaker input (speaker_dim = 0)")
+        out: Tensor = self.speaker(embedding)
+        return out
+
+    def forward(self, h: Tensor, speaker: Tensor | None = None) -> Tensor:
+        """H [batch, frames, filters], speaker [batch, channels] or None -> z0 [batch, frames, channels]."""
+        z: Tensor = self.projection(self.norm(self.prelu(h)))
+        if self.power_projection is not None:
+            z = z + self.power_projection(self.log_power(h))
+        return z if speaker is None else z + speaker[:, None, :]
+
+    def log_power(self, h: Tensor) -> Tensor:
+        """Log power of each cosine/sine pair, scaled to about -1..1 between -60 and 0 dB of full scale."""
+        power = h[..., : self.pairs].square() + h[..., self.pairs :].square()
+        # ln(power) of speech at -60..0 dB of full scale lies within about -14..0.
+        return torch.log(power + POWER_FLOOR) * (1 / 7) + 1

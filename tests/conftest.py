@@ -1,0 +1,92 @@
+"""Small models, exported once per session, and audio that every test may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+# Two cores and many small operations: threads that wait actively for each other cost more than they bring.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import hypothesis
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from pse_sdk.exporters.onnx import export_onnx
+
+from pse_sdk.models import BloomStack, StackConfig
+from pse_sdk.models.checkpoint import save_stack
+
+hypothesis.settings.register_profile(
+    "pse", deadline=None, max_examples=25, derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+hypothesis.settings.load_profile("pse")
+
+TINY = StackConfig(blocks=3, filters=64, channels=24, hidden=32, window=32, hop=16, features="prelu+power")
+CONFIGS = {
+    "e3net": TINY,
+    "e3net-16k": TINY.replace(window=320, hop=160, filters=320),
+    "e3net-block-heads": TINY.replace(head_input="block", features="prelu"),
+    "convtasnet-frame": TINY.replace(block="convtasnet"),
+    "convtasnet-cumulative": TINY.replace(block="convtasnet", norm="cumulative", window=48),
+}
+
+
+def make_stack(config: StackConfig, seed: int = 0) -> BloomStack:
+    """A stack whose heads and depths differ audibly: untrained masks are nearly constant."""
+    torch.manual_seed(seed)
+    stack = BloomStack(config)
+    for head in stack.heads:
+        torch.nn.init.normal_(head.mask.weight, std=0.5)
+    return stack.eval()
+
+
+@pytest.fixture(scope="session", params=CONFIGS, ids=str)
+def stack(request: pytest.FixtureRequest) -> BloomStack:
+    return make_stack(CONFIGS[request.param])
+
+
+@pytest.fixture(scope="session")
+def tiny_stack() -> BloomStack:
+    """The one that `tiny_model` and `tiny_weights` were made of: 16 kHz, 320-sample windows, three depths."""
+    return make_stack(CONFIGS["e3net-16k"])
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_stack: BloomStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    export_onnx(tiny_stack, path, name="tiny", precision="fp32")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_stack: BloomStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_stack(tiny_stack, path, {"seed": 0})
+    return path
+
+
+@pytest.fixture
+def speechlike() -> Callable[..., npt.NDArray[np.float32]]:
+    """``speechlike(samples, seed)``: noise bursts with gaps, at speech level."""
+
+    def make(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
+        rng = np.random.default_rng(seed)
+        envelope = np.clip(np.sin(np.arange(samples) / 900), 0, None)
+        return (0.2 * envelope * rng.standard_normal(samples)).astype(np.float32)
+
+    return make
+
+
+def cut(signal: npt.NDArray[np.float32], sizes: list[int]) -> list[npt.NDArray[np.float32]]:
+    """``signal`` in blocks of the given sizes, repeated until it ends."""
+    blocks, at, turn = [], 0, 0
+    while at < len(signal):
+        blocks.append(signal[at : at + sizes[turn % len(sizes)]])
+        at += len(blocks[-1])
+        turn += 1
+    return blocks
