@@ -1,0 +1,58 @@
+"""Does an exported file compute what torch computes? Every depth, and random depth changes, on random audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pse_sdk.runtimes.base import Runtime
+from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.torch import TorchRuntime
+
+from pse_sdk.errors import ModelError
+from pse_sdk.models.stack import BloomStack
+
+FRAMES = 60
+SEED = 0
+
+
+def check_parity(stack: BloomStack, path: Path, minimum_db: float) -> float:
+    """The worst SNR in dB of the file's output against torch; raises `ModelError` below ``minimum_db``."""
+    exported = OnnxRuntime(path)
+    reference = TorchRuntime(stack, exported.description)
+    blocks = stack.config.blocks
+    rng = np.random.default_rng(SEED)
+    windows = _windows(rng, stack.config.window, stack.config.hop)
+    schedules = {f"depth {depth}": [(depth, depth)] * FRAMES for depth in range(1, blocks + 1)}
+    random_depths = rng.integers(1, blocks + 1, FRAMES)
+    schedules["random depth changes"] = [(int(d), int(rng.integers(1, d + 1))) for d in random_depths]
+    worst = np.inf
+    for what, schedule in schedules.items():
+        snr = _snr_db(_run(reference, windows, schedule), _run(exported, windows, schedule))
+        if not snr >= minimum_db:
+            raise ModelError(f"the exported graph differs from torch at {what}: {snr:.1f} dB SNR, "
+                             f"at least {minimum_db:.0f} dB is needed; nothing was written")  # fmt: skip
+        worst = min(worst, snr)
+    return float(worst)
+
+
+def _windows(rng: np.random.Generator, window: int, hop: int) -> npt.NDArray[np.float32]:
+    signal = rng.standard_normal(hop * (FRAMES - 1) + window).astype(np.float32)
+    signal *= 0.1 * np.abs(np.sin(np.arange(len(signal)) / 3000)).astype(np.float32)
+    windows: npt.NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(signal, window)[::hop]
+    return windows
+
+
+def _run(
+    runtime: Runtime, windows: npt.NDArray[np.float32], schedule: list[tuple[int, int]]
+) -> npt.NDArray[np.float32]:
+    stream = runtime.open_stream()
+    return np.concatenate(
+        [stream.step(windows[i : i + 1], depth, head).copy() for i, (depth, head) in enumerate(schedule)]
+    )
+
+
+def _snr_db(reference: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    error = np.sum((reference - other) ** 2, dtype=np.float64)
+    return float(10 * np.log10(np.sum(reference**2, dtype=np.float64) / (error + 1e-30)))

@@ -1,0 +1,53 @@
+"""The protocol that every runtime fulfils. A runtime is a loaded model; a stream is one signal going through it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pse_sdk.runtimes.description import ModelDescription
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Stream(Protocol):
+    """One signal's way through a model. Holds the states, and nothing else that changes."""
+
+    def step(self, windows: Float32, depth: int, head: int) -> Float32:
+        """Run the next frames.
+
+        Parameters
+        ----------
+        windows : [frames, window], consecutive windows a hop apart
+        depth : how many blocks run, 1..L; the states of the others stay as they are
+        head : whose output is returned, 1..depth
+
+        Returns
+        -------
+        [frames, window] to overlap-add. The array may be reused by the next step.
+        """
+        ...
+
+    def set_speaker(self, projection: Float32 | None) -> None:
+        """The speaker's share of the bottleneck, [channels]; None for nobody in particular."""
+        ...
+
+    def states(self) -> tuple[Float32, Float32]:
+        """Copies of hidden [blocks, hidden_size] and cell [blocks, cell_size]."""
+        ...
+
+    def set_states(self, hidden: Float32, cell: Float32) -> None: ...
+
+    def reset(self) -> None:
+        """Back to the states of a new stream; the speaker stays."""
+        ...
+
+
+class Runtime(Protocol):
+    """A loaded model, shared by any number of streams."""
+
+    name: str
+    description: ModelDescription
+
+    def open_stream(self) -> Stream: ...

@@ -1,0 +1,97 @@
+"""What a model file says of itself: read from its metadata, checked before use, written by the exporter.
+
+A second implementation can run the file from this alone: see ``docs/model-format.md``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pse_sdk.errors import ModelError
+
+FORMAT_KEY = "pse_sdk.format"
+DESCRIPTION_KEY = "pse_sdk.description"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Sizes, costs and origin of one exported model.
+
+    Parameters
+    ----------
+    sample_rate : of the audio that the model takes and gives, in Hz
+    window, hop : samples; a frame is a window, and consecutive windows start a hop apart. Windows that come out
+        are added where they overlap
+    blocks : L; depth and head are between 1 and L
+    channels : length of the ``speaker`` input
+    hidden_size, cell_size : states are [blocks, hidden_size] and [blocks, cell_size], zero at the start
+    macs_per_second, parameters : at depth 1..L
+    precision : how weights are stored: fp32, fp16 or int8
+    anyone : the ``speaker`` input that stands for no enrolment
+    architecture : the exporter's config, for the record
+    training : data, recipe, seed, scores: for the record
+    """
+
+    name: str
+    sample_rate: int
+    window: int
+    hop: int
+    blocks: int
+    channels: int
+    hidden_size: int
+    cell_size: int
+    macs_per_second: tuple[float, ...]
+    parameters: tuple[int, ...]
+    precision: str
+    licence: str
+    anyone: tuple[float, ...] = ()
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def overlap(self) -> int:
+        return self.window - self.hop
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.hop / self.sample_rate
+
+    def to_metadata(self) -> dict[str, str]:
+        return {FORMAT_KEY: str(FORMAT_VERSION), DESCRIPTION_KEY: json.dumps(dataclasses.asdict(self))}
+
+
+def read_description(metadata: Mapping[str, str], where: str) -> ModelDescription:
+    """Parse and check the metadata of a model file called ``where``; raises `ModelError`."""
+    version = metadata.get(FORMAT_KEY)
+    if version is None:
+        raise ModelError(f"{where}: not a pse-sdk model (no {FORMAT_KEY} in its metadata); "
+                         "export one with `python -m pse_sdk.exporters`")  # fmt: skip
+    if version != str(FORMAT_VERSION):
+        raise ModelError(f"{where}: model format {version}, but this version of pse-sdk reads format "
+                         f"{FORMAT_VERSION}; update pse-sdk or export the model again")  # fmt: skip
+    try:
+        values: dict[str, Any] = json.loads(metadata[DESCRIPTION_KEY])
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        description = ModelDescription(**fields)
+        _check(description)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{where}: its description is damaged ({error}); export the model again") from error
+    return description
+
+
+def _check(d: ModelDescription) -> None:
+    for name in ("sample_rate", "window", "hop", "blocks", "channels", "hidden_size", "cell_size"):
+        value = getattr(d, name)
+        if not isinstance(value, int) or not 1 <= value <= 1 << 24:
+            raise ValueError(f"{name} = {value!r}")
+    if d.window % d.hop:
+        raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")
+    if len(d.macs_per_second) != d.blocks or len(d.parameters) != d.blocks:
+        raise ValueError("costs are not given for every depth")
+    if len(d.anyone) not in (0, d.channels):
+        raise ValueError("the speaker vector has the wrong length")

@@ -1,0 +1,144 @@
+"""ONNX Runtime: one session, one thread, no spinning; buffers bound once, states swapped between two sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.description import ModelDescription, read_description
+
+from pse_sdk.errors import ModelError
+
+INPUTS = {"windows", "depth", "head", "speaker", "hidden", "cell"}
+OUTPUTS = {"enhanced", "hidden_out", "cell_out"}
+
+
+class OnnxRuntime:
+    """A model file loaded by ONNX Runtime. Raises `ModelError` for a file that is missing or not a pse-sdk model."""
+
+    name = "onnx"
+
+    def __init__(self, path: Path | str) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"no model file at {path}; `pse info` lists the models that came with pse-sdk")
+        try:
+            self.session = ort.InferenceSession(path, _options(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            first_line = str(error).splitlines()[0][:200]
+            raise ModelError(f"{path}: ONNX Runtime cannot load it ({first_line})") from error
+        self.description: ModelDescription = read_description(
+            self.session.get_modelmeta().custom_metadata_map, str(path)
+        )
+        self._check_signature(path)
+
+    def open_stream(self) -> OnnxStream:
+        return OnnxStream(self.session, self.description)
+
+    def _check_signature(self, path: Path) -> None:
+        d = self.description
+        inputs = {i.name: i.shape for i in self.session.get_inputs()}
+        outputs = {o.name for o in self.session.get_outputs()}
+        shapes = {
+            "speaker": [d.channels],
+            "hidden": [d.blocks, d.hidden_size],
+            "cell": [d.blocks, d.cell_size],
+        }
+        fits = set(inputs) == INPUTS and outputs == OUTPUTS and inputs["windows"][1:] == [d.window]
+        if not fits or any(inputs[name] != shape for name, shape in shapes.items()):
+            raise ModelError(f"{path}: its inputs are not what its description says; export the model again")
+
+
+def _options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    # More threads make one frame no faster and, on a busy machine, wait for each other.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Not session.set_denormal_as_zero: it acts on the first session of a process only, and changes the arithmetic
+    # of the app's whole thread. The pipeline keeps denormals out of the input instead.
+    options.log_severity_level = 3
+    return options
+
+
+class _States:
+    """hidden and cell, with the OrtValues that share their memory."""
+
+    def __init__(self, d: ModelDescription) -> None:
+        # An OrtValue does not keep the array alive that it was made from; these attributes do.
+        self.hidden = np.zeros((d.blocks, d.hidden_size), np.float32)
+        self.cell = np.zeros((d.blocks, d.cell_size), np.float32)
+        self.values = [ort.OrtValue.ortvalue_from_numpy(a) for a in (self.hidden, self.cell)]
+
+
+class OnnxStream:
+    """States and bound buffers of one signal. Single frames take the bound path, several at once the plain one."""
+
+    def __init__(self, session: ort.InferenceSession, description: ModelDescription) -> None:
+        self._session = session
+        self._description = description
+        self._windows = np.zeros((1, description.window), np.float32)
+        self._enhanced = np.zeros((1, description.window), np.float32)
+        self._depth = np.zeros((), np.int64)
+        self._head = np.zeros((), np.int64)
+        self._anyone = np.asarray(description.anyone or [0.0] * description.channels, np.float32)
+        self._speaker = self._anyone.copy()
+        self._now, self._next = _States(description), _States(description)
+        self._binding, self._next_binding = self._bind(self._now, self._next), self._bind(self._next, self._now)
+        self._run_options = ort.RunOptions()
+
+    def step(self, windows: Float32, depth: int, head: int) -> Float32:
+        self._depth[...] = depth
+        self._head[...] = head
+        if len(windows) != 1:
+            return self._step_many(windows)
+        self._windows[...] = windows
+        self._session.run_with_iobinding(self._binding, self._run_options)
+        self._now, self._next = self._next, self._now
+        self._binding, self._next_binding = self._next_binding, self._binding
+        return self._enhanced
+
+    def set_speaker(self, projection: Float32 | None) -> None:
+        self._speaker[...] = self._anyone if projection is None else projection
+
+    def states(self) -> tuple[Float32, Float32]:
+        return self._now.hidden.copy(), self._now.cell.copy()
+
+    def set_states(self, hidden: Float32, cell: Float32) -> None:
+        self._now.hidden[...] = hidden
+        self._now.cell[...] = cell
+
+    def reset(self) -> None:
+        self._now.hidden[...] = 0
+        self._now.cell[...] = 0
+
+    def _step_many(self, windows: Float32) -> Float32:
+        inputs = {
+            "windows": np.ascontiguousarray(windows, np.float32),
+            "depth": self._depth,
+            "head": self._head,
+            "speaker": self._speaker,
+            "hidden": self._now.hidden,
+            "cell": self._now.cell,
+        }
+        enhanced, hidden, cell = self._session.run(["enhanced", "hidden_out", "cell_out"], inputs)
+        self.set_states(hidden, cell)
+        out: Float32 = enhanced
+        return out
+
+    def _bind(self, now: _States, following: _States) -> ort.IOBinding:
+        value = ort.OrtValue.ortvalue_from_numpy
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input("windows", value(self._windows))
+        binding.bind_ortvalue_input("depth", value(self._depth))
+        binding.bind_ortvalue_input("head", value(self._head))
+        binding.bind_ortvalue_input("speaker", value(self._speaker))
+        binding.bind_ortvalue_input("hidden", now.values[0])
+        binding.bind_ortvalue_input("cell", now.values[1])
+        binding.bind_ortvalue_output("enhanced", value(self._enhanced))
+        binding.bind_ortvalue_output("hidden_out", following.values[0])
+        binding.bind_ortvalue_output("cell_out", following.values[1])
+        return binding

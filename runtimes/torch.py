@@ -1,0 +1,92 @@
+"""The torch model itself as a runtime: the reference that exported files are compared with. Needs ``[torch]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.description import ModelDescription
+
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.models.complexity import complexity
+from pse_sdk.models.stack import BloomStack, StackState
+
+
+class TorchRuntime:
+    """A `BloomStack` behind the `Runtime` protocol."""
+
+    name = "torch"
+
+    def __init__(self, stack: BloomStack, description: ModelDescription) -> None:
+        self.stack = stack.eval()
+        self.description = description
+
+    @classmethod
+    def load(cls, path: Path) -> TorchRuntime:
+        """The weights that ``pse train`` wrote (``.safetensors``)."""
+        stack, training = load_stack(path)
+        return cls(stack, describe(stack, path.stem, "fp32", "", training))
+
+    def open_stream(self) -> TorchStream:
+        return TorchStream(self.stack)
+
+
+class TorchStream:
+    def __init__(self, stack: BloomStack) -> None:
+        self._stack = stack
+        self._state: StackState = stack.initial_state()
+        self._speaker: torch.Tensor | None = None
+
+    @torch.inference_mode()
+    def step(self, windows: Float32, depth: int, head: int) -> Float32:
+        (enhanced,), hidden, cell = self._stack.step_windows(
+            torch.from_numpy(np.array(windows, np.float32))[None],
+            self._state.hidden,
+            self._state.cell,
+            depth,
+            [head],
+            self._speaker,
+        )
+        self.set_states(hidden[:, 0].numpy(), cell[:, 0].numpy())
+        out: Float32 = enhanced[0].numpy()
+        return out
+
+    def set_speaker(self, projection: Float32 | None) -> None:
+        self._speaker = None if projection is None else torch.from_numpy(projection)[None]
+
+    def states(self) -> tuple[Float32, Float32]:
+        return self._state.hidden[:, 0].numpy().copy(), self._state.cell[:, 0].numpy().copy()
+
+    def set_states(self, hidden: Float32, cell: Float32) -> None:
+        self._state.hidden[:, 0] = torch.from_numpy(hidden)
+        self._state.cell[:, 0] = torch.from_numpy(cell)
+
+    def reset(self) -> None:
+        self._state = self._stack.initial_state()
+
+
+def describe(
+    stack: BloomStack, name: str, precision: str, licence: str, training: Mapping[str, Any]
+) -> ModelDescription:
+    """What a model file made of ``stack`` says of itself."""
+    config, costs, state = stack.config, complexity(stack.config), stack.initial_state()
+    return ModelDescription(
+        name=name,
+        sample_rate=config.sample_rate,
+        window=config.window,
+        hop=config.hop,
+        blocks=config.blocks,
+        channels=config.channels,
+        hidden_size=state.hidden.shape[2],
+        cell_size=state.cell.shape[2],
+        macs_per_second=tuple(cost.macs_per_second for cost in costs),
+        parameters=tuple(cost.parameters for cost in costs),
+        precision=precision,
+        licence=licence,
+        architecture=config.to_dict(),
+        training=training,
+    )

@@ -1,0 +1,46 @@
+"""The models in the package: complete, as their cards say, and refused where they are not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pse_sdk.runtimes import bundled
+from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.select import open_runtime
+
+from pse_sdk.errors import ModelError, UsageError
+
+
+@pytest.mark.parametrize("name", bundled.bundled_models())
+def test_every_bundled_model_loads_and_has_a_complete_card(name: str) -> None:
+    runtime = OnnxRuntime(bundled.find_model(name))
+    card = bundled.model_card(name)
+    assert runtime.description.blocks >= 4
+    assert len(card["scores"]) == runtime.description.blocks
+    assert {"data", "recipe", "seed", "commit", "licence", "sha256"} <= set(card)
+
+
+def test_bundled_models_stay_under_40_megabytes() -> None:
+    assert sum(bundled.find_model(name).stat().st_size for name in bundled.bundled_models()) < 40e6
+
+
+def test_a_bundled_model_with_one_byte_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = bundled.find_model(None)
+    for file in (source, source.with_suffix(".json")):
+        shutil.copy(file, tmp_path)
+    content = bytearray((tmp_path / source.name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / source.name).write_bytes(content)
+    monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
+    with pytest.raises(ModelError, match="is not the file that was shipped"):
+        bundled.find_model(None)
+
+
+def test_an_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(ModelError, match=r"unknown model 'huge': choose one of small"):
+        bundled.find_model("huge")
+
+
+def test_an_unknown_runtime_names_the_known_ones(tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="choose one of auto, onnx, torch"):
+        open_runtime("gpu", tiny_model)

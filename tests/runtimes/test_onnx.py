@@ -1,0 +1,95 @@
+"""The ONNX runtime: what it says of a model, and what it refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from pse_sdk.runtimes.description import DESCRIPTION_KEY, FORMAT_KEY
+from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.torch import TorchRuntime
+
+from pse_sdk.errors import ModelError
+from pse_sdk.models import BloomStack, complexity
+
+
+def test_the_file_describes_itself(tiny_model: Path, tiny_stack: BloomStack) -> None:
+    d = OnnxRuntime(tiny_model).description
+    assert (d.sample_rate, d.window, d.hop, d.blocks) == (16000, 320, 160, 3)
+    assert d.macs_per_second == tuple(c.macs_per_second for c in complexity(tiny_stack.config))
+    assert d.architecture["block"] == "e3net"
+
+
+def test_torch_and_onnx_run_the_same_model(tiny_model: Path, tiny_weights: Path) -> None:
+    windows = np.random.default_rng(0).standard_normal((7, 320)).astype(np.float32)
+    outputs = [r.open_stream().step(windows, 3, 2) for r in (OnnxRuntime(tiny_model), TorchRuntime.load(tiny_weights))]
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+
+
+def test_streams_of_one_runtime_do_not_meet(tiny_model: Path) -> None:
+    runtime = OnnxRuntime(tiny_model)
+    windows = np.random.default_rng(0).standard_normal((6, 320)).astype(np.float32)
+    alone = [runtime.open_stream().step(windows, 3, 3)[i] for i in range(6)]
+    first, second = runtime.open_stream(), runtime.open_stream()
+    for i in range(6):
+        np.testing.assert_allclose(first.step(windows[i : i + 1], 3, 3)[0], alone[i], atol=1e-6)
+        second.step(windows[5 - i : 6 - i], 2, 2)
+
+
+def test_states_can_be_saved_and_put_back(tiny_model: Path) -> None:
+    stream = OnnxRuntime(tiny_model).open_stream()
+    windows = np.random.default_rng(0).standard_normal((4, 320)).astype(np.float32)
+    stream.step(windows[:1], 3, 3)
+    saved = stream.states()
+    expected = stream.step(windows[1:2], 3, 3).copy()
+    stream.step(windows[2:], 3, 3)
+    stream.set_states(*saved)
+    np.testing.assert_array_equal(stream.step(windows[1:2], 3, 3), expected)
+    stream.reset()
+    assert not stream.states()[0].any()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model file at .*gone\.onnx"):
+        OnnxRuntime(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x00" * 1000])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"m\.onnx"):
+        OnnxRuntime(path)
+
+
+def _with_metadata(source: Path, target: Path, changes: dict[str, str | None]) -> Path:
+    model = onnx.load(source)
+    values = {p.key: p.value for p in model.metadata_props} | changes
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {k: v for k, v in values.items() if v is not None})
+    onnx.save(model, target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({FORMAT_KEY: None}, "not a pse-sdk model"),
+        ({FORMAT_KEY: "2"}, "model format 2"),
+        ({DESCRIPTION_KEY: "{"}, "description is damaged"),
+        ({DESCRIPTION_KEY: '{"name": "x"}'}, "description is damaged"),
+    ],
+)
+def test_a_model_of_another_kind_is_refused(
+    tiny_model: Path, tmp_path: Path, changes: dict[str, str | None], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", changes))
+
+
+def test_a_description_that_does_not_fit_the_graph_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    text = {p.key: p.value for p in onnx.load(tiny_model).metadata_props}[DESCRIPTION_KEY]
+    wrong = text.replace('"window": 320', '"window": 640')
+    assert wrong != text
+    with pytest.raises(ModelError, match="inputs are not what its description says"):
+        OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", {DESCRIPTION_KEY: wrong}))
