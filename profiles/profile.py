@@ -1,0 +1,152 @@
+"""A profile: what an app asks for. Built-in ones by name, a user's own by path, every value checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pse_sdk.errors import ProfileError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A latency budget, a CPU share, a range of depths, and how eagerly to change between them.
+
+    Parameters
+    ----------
+    name : for messages and statistics
+    min_depth : never less than this. 0 allows bypass: the unprocessed signal where even one block is too slow
+    max_depth : never more than this; 0 means all blocks that the model has
+    deadline_share : the part of a hop (10 ms) that one frame's wall time may take; the rest is the app's.
+        A frame over it is a miss
+    cpu_share : the part of one core that the network may use in the mean
+    margin : predicted wall time is mean + margin x deviation; larger is more careful
+    headroom : go deeper only where the prediction stays this far (as a part) below the budget
+    dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to sixteenfold each time
+        that going deeper had to be taken back at once
+    busy_load : system load (0..1, all cores) from which on no deeper network is tried
+    low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
+    strength_db : nothing is attenuated by more than this; 0 means no limit
+    """
+
+    name: str
+    min_depth: int = 1
+    max_depth: int = 0
+    deadline_share: float = 0.5
+    cpu_share: float = 0.5
+    margin: float = 3.0
+    headroom: float = 0.15
+    dwell_s: float = 1.0
+    busy_load: float = 0.9
+    low_battery: float = 0.0
+    strength_db: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Rule:
+    allowed: str
+    holds: Callable[[Any], bool]
+
+
+def _between(low: float, high: float, above: bool = False) -> _Rule:
+    words = f"a number above {low} and up to {high}" if above else f"a number from {low} to {high}"
+    return _Rule(words, lambda v: _is_number(v) and (low < v if above else low <= v) and v <= high)
+
+
+def _whole(low: int, high: int) -> _Rule:
+    return _Rule(f"a whole number from {low} to {high}", lambda v: type(v) is int and low <= v <= high)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+
+
+_RULES: dict[str, _Rule] = {
+    "min_depth": _whole(0, 64),
+    "max_depth": _whole(0, 64),
+    "deadline_share": _between(0, 1, above=True),
+    "cpu_share": _between(0, 1, above=True),
+    "margin": _between(0, 20),
+    "headroom": _between(0, 0.9),
+    "dwell_s": _between(0, 600),
+    "busy_load": _between(0, 1),
+    "low_battery": _between(0, 1),
+    "strength_db": _between(0, 120),
+}
+
+
+def load_profile(name: str | Path | Profile) -> Profile:
+    """The profile called ``name`` (see `profile_names`), ``fixed-N``, or the one in a ``.toml`` file.
+
+    Raises
+    ------
+    ProfileError
+        Names the file, the key, the value and what is allowed.
+    """
+    if isinstance(name, Profile):
+        return name
+    fixed = re.fullmatch(r"fixed-(\d{1,2})", str(name))
+    if fixed:
+        depth = int(fixed[1])
+        # A share of 1 and no margin: the depth is pinned, nothing is to be predicted.
+        return _checked({"min_depth": depth, "max_depth": depth, "cpu_share": 1.0}, str(name), str(name))
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return _parse(path.read_text(encoding="utf-8"), path.stem, str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"profile {path}: cannot be read ({error})") from error
+    if str(name) not in profile_names():
+        raise ProfileError(
+            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, fixed-N (such as fixed-2), "
+            "or give the path of a .toml file"
+        )
+    bundled = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml")
+    return _parse(bundled.read_text(encoding="utf-8"), str(name), f"{name}.toml")
+
+
+def profile_names() -> list[str]:
+    """Names of the built-in profiles, without ``fixed-N``."""
+    entries = resources.files("pse_sdk.profiles").iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def describe_profile(name: str) -> str:
+    """The first comment line of a built-in profile."""
+    text = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return text.splitlines()[0].lstrip("# ")
+
+
+def _parse(text: str, name: str, where: str) -> Profile:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"profile {where}: not valid TOML: {error}") from error
+    return _checked(values, name, where)
+
+
+def _checked(values: dict[str, Any], name: str, where: str) -> Profile:
+    for key, value in values.items():
+        rule = _RULES.get(key)
+        if rule is None:
+            raise ProfileError(f"profile {where}: unknown key {key!r}; allowed: {', '.join(_RULES)}")
+        if not rule.holds(value):
+            raise ProfileError(f"profile {where}: {key} = {value!r}: must be {rule.allowed}")
+    profile = dataclasses.replace(Profile(name), **values)
+    if profile.max_depth and profile.min_depth > profile.max_depth:
+        raise ProfileError(f"profile {where}: min_depth = {profile.min_depth}: must not be above "
+                           f"max_depth = {profile.max_depth}")  # fmt: skip
+    if name.startswith("fixed-") and profile.min_depth == 0 and profile.max_depth == 0:
+        raise ProfileError(f"profile {where}: the depth must be at least 1")
+    return profile

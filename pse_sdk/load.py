@@ -1,0 +1,72 @@
+"""The edge to the outside: clocks, CPU load and battery. Nothing else in the package reads them."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from pse_sdk.controller import Load
+
+PERIOD_S = 0.5
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Where time comes from, in seconds: the wall, and this thread's share of a core. Tests pass their own."""
+
+    wall: Callable[[], float] = time.perf_counter
+    cpu: Callable[[], float] = time.thread_time
+
+
+class LoadMonitor:
+    """Reads CPU load and battery twice a second in a thread of its own, so that no frame waits for it.
+
+    The thread starts with `start` and ends with `stop`, with the process, or when the monitor is forgotten.
+    """
+
+    def __init__(self, period_s: float = PERIOD_S) -> None:
+        self.load = Load()
+        self._period_s = period_s
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._stopping.clear()
+            arguments = (weakref.ref(self), self._stopping, self._period_s)
+            self._thread = threading.Thread(target=_watch, args=arguments, name="pse-load", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread = None
+
+
+def read_load() -> Load:
+    """CPU load since the last call, and the battery. What the system denies or lacks is None."""
+    try:
+        cpu: float | None = psutil.cpu_percent(interval=None) / 100
+    except (psutil.Error, OSError, RuntimeError):
+        cpu = None
+    try:
+        battery = psutil.sensors_battery()
+    except (psutil.Error, OSError, RuntimeError, AttributeError, NotImplementedError):
+        battery = None
+    if battery is None:
+        return Load(cpu)
+    return Load(cpu, battery.percent / 100, battery.power_plugged)
+
+
+def _watch(monitor: weakref.ref[LoadMonitor], stopping: threading.Event, period_s: float) -> None:
+    read_load()  # the first CPU reading has nothing to compare with
+    while not stopping.wait(period_s):
+        alive = monitor()
+        if alive is None:
+            return
+        alive.load = read_load()
+        del alive

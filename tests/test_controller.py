@@ -1,0 +1,143 @@
+"""The controller as a law: never outside the profile, down at once, up with care, the same in, the same out."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pse_sdk.profiles import Profile, load_profile
+
+from pse_sdk.controller import DepthController, Load
+
+HOP = 0.01
+COSTS = [0.1e-3, 0.15e-3, 0.2e-3, 0.25e-3, 0.3e-3]
+BALANCED = load_profile("balanced")
+
+
+def run(controller: DepthController, slowdowns: list[float]) -> list[int]:
+    """Depth after each frame on a machine that is ``slowdown`` times slower than expected."""
+    depths = []
+    for slowdown in slowdowns:
+        depth = controller.decision.depth
+        cost = COSTS[depth - 1] * slowdown if depth else 1e-6
+        depths.append(controller.observe(depth, cost, cost).depth)
+    return depths
+
+
+slowdown_lists = st.lists(st.floats(0.1, 1000), min_size=1, max_size=200)
+profiles = st.builds(
+    Profile,
+    name=st.just("any"),
+    min_depth=st.integers(0, 2),
+    max_depth=st.sampled_from([0, 2, 3, 5]),
+    deadline_share=st.floats(0.05, 1),
+    cpu_share=st.floats(0.01, 1),
+    margin=st.floats(0, 5),
+    headroom=st.floats(0, 0.5),
+    dwell_s=st.floats(0, 1),
+)
+
+
+@given(profiles, slowdown_lists)
+def test_the_depth_stays_within_the_profile(profile: Profile, slowdowns: list[float]) -> None:
+    depths = run(DepthController(profile, COSTS, HOP), slowdowns)
+    assert all(profile.min_depth <= depth <= (profile.max_depth or 5) for depth in depths)
+
+
+@given(profiles, slowdown_lists)
+def test_the_same_measurements_give_the_same_depths(profile: Profile, slowdowns: list[float]) -> None:
+    first, second = (run(DepthController(profile, COSTS, HOP), slowdowns) for _ in range(2))
+    assert first == second
+
+
+@given(profiles, slowdown_lists)
+def test_the_depth_rises_one_level_at_a_time(profile: Profile, slowdowns: list[float]) -> None:
+    depths = run(DepthController(profile, COSTS, HOP), slowdowns)
+    assert all(after - before <= 1 for before, after in itertools.pairwise(depths))
+
+
+@given(slowdown_lists)
+def test_depth_never_rises_while_deadlines_are_missed(slowdowns: list[float]) -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    for slowdown in slowdowns:
+        before = controller.decision.depth
+        wall = COSTS[before - 1] * slowdown
+        after = controller.observe(before, wall, wall).depth
+        if wall > controller.deadline_s:
+            assert after <= before
+
+
+def test_an_idle_machine_runs_the_deepest() -> None:
+    assert run(DepthController(BALANCED, COSTS, HOP), [1.0] * 50)[-1] == 5
+
+
+def test_a_sudden_overload_is_answered_within_two_frames_by_several_levels() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 100)
+    assert run(controller, [40.0, 40.0])[-1] <= 2
+
+
+def test_one_late_frame_alone_does_not_bring_the_depth_down() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 200)
+    assert run(controller, [30.0] + [1.0] * 50) == [5] * 51
+
+
+def test_it_recovers_when_the_load_ends() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 100 + [40.0] * 200)
+    assert controller.decision.depth == 1
+    assert run(controller, [1.0] * 2000)[-1] == 5
+
+
+@pytest.mark.parametrize("slowdown", [1, 5, 10, 14, 16, 18, 25, 60])
+def test_a_steady_load_does_not_make_it_oscillate(slowdown: float) -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    depths = run(controller, [slowdown * (1 + 0.1 * ((i * 7919) % 13 - 6) / 6) for i in range(12000)])[6000:]
+    assert sum(a != b for a, b in itertools.pairwise(depths)) <= 6
+
+
+def test_the_cpu_share_limits_the_depth_where_the_deadline_does_not() -> None:
+    controller = DepthController(Profile("thrifty", cpu_share=0.021), COSTS, HOP)
+    assert run(controller, [1.0] * 300)[-1] == 3
+    assert controller.predict_s(5) < controller.deadline_s
+
+
+def test_bypass_comes_only_where_the_profile_allows_it_and_ends_by_itself() -> None:
+    allowed = DepthController(Profile("low", min_depth=0, dwell_s=0.2), COSTS, HOP)
+    assert 0 in run(allowed, [200.0] * 100)
+    assert run(allowed, [1.0] * 4000)[-1] == 5
+    assert 0 not in run(DepthController(BALANCED, COSTS, HOP), [200.0] * 100)
+
+
+def test_a_low_battery_limits_the_depth_unless_plugged_in() -> None:
+    profile = Profile("b", low_battery=0.2)
+    controller = DepthController(profile, COSTS, HOP)
+    controller.observe_load(Load(0.1, battery=0.1, plugged=False))
+    assert run(controller, [1.0])[-1] == 1
+    assert controller.decision.reason == "battery low"
+    controller.observe_load(Load(0.1, battery=0.1, plugged=True))
+    assert run(controller, [1.0] * 3000)[-1] == 5
+
+
+def test_a_busy_system_is_not_loaded_further() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [100.0] * 50)
+    low = controller.decision.depth
+    controller.observe_load(Load(cpu=0.99))
+    assert run(controller, [1.0] * 3000)[-1] == low
+    assert controller.decision.reason == "system busy"
+
+
+def test_a_clock_set_back_teaches_nothing() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    before = controller.predict_s(5)
+    controller.observe(5, -3.0, 0.001)
+    assert controller.predict_s(5) == before
+
+
+def test_every_decision_has_a_reason() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    for slowdown in [1.0, 50.0, 50.0, 1.0] * 50:
+        depth = controller.decision.depth
+        assert controller.observe(depth, COSTS[depth - 1] * slowdown, 1e-4).reason
