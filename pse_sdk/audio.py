@@ -1,0 +1,116 @@
+"""Audio files: read in blocks, written atomically, refused with a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from pse_sdk.errors import AudioError
+from pse_sdk.files import write_atomically
+
+# Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
+BLOCK_FRAMES = 1 << 17
+MAX_CHANNELS = 64
+STREAMED_WAV_BYTES = 0x7FFF0000
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
+    """An audio file open for reading, checked; raises `AudioError`."""
+    if path.is_dir():
+        raise AudioError(f"{path}: is a folder, not a recording")
+    if not path.exists():
+        raise AudioError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty")
+    try:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
+        raise AudioError(f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): "
+                         f"{_reason(error)}") from error  # fmt: skip
+    with file:
+        _check(file, path)
+        yield file
+
+
+def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[np.float32]]:
+    """The file's samples as [frames, channels] float32, block by block; raises `AudioError` where it breaks off."""
+    read = 0
+    while True:
+        try:
+            block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise AudioError(f"{path}: breaks off after {read / file.samplerate:.1f} s ({_reason(error)}); "
+                             "copy or download it again") from error  # fmt: skip
+        if not len(block):
+            break
+        read += len(block)
+        yield block
+    if read < file.frames:
+        raise AudioError(f"{path}: cut short: {read / file.samplerate:.1f} of "
+                         f"{file.frames / file.samplerate:.1f} s are there; copy or download it again")  # fmt: skip
+
+
+@contextmanager
+def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.SoundFile]:
+    """A file of the same rate, channels and, where ``path`` has the same ending, format; replaced when complete."""
+    container, subtype = _format_for(path, like)
+    if not path.parent.is_dir():
+        raise AudioError(f"{path}: there is no folder {path.parent}")
+    try:
+        with (
+            write_atomically(path) as temporary,
+            soundfile.SoundFile(temporary, "w", like.samplerate, like.channels, subtype, format=container) as out,
+        ):
+            yield out
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioError(f"{path}: cannot be written ({_reason(error)})") from error
+
+
+def is_audio_name(path: Path) -> bool:
+    """Whether a file's ending is one that soundfile can read."""
+    return path.suffix.lower() in (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64")
+
+
+def _check(file: soundfile.SoundFile, path: Path) -> None:
+    if file.frames == 0:
+        raise AudioError(f"{path}: holds no samples")
+    if file.channels > MAX_CHANNELS:
+        raise AudioError(f"{path}: {file.channels} channels; at most {MAX_CHANNELS} can be enhanced")
+    if _is_truncated_wav(file.extra_info):
+        raise AudioError(f"{path}: cut short: its header promises more samples than there are "
+                         "(an interrupted recording or copy?); copy it again, or repair the header, "
+                         f"for example with `sox --ignore-length {path.name} repaired.wav`")  # fmt: skip
+
+
+def _is_truncated_wav(log: str) -> bool:
+    """Whether libsndfile's log says so: it plays what is left of a WAV file whose header promises more.
+
+    Programs that write to a pipe cannot know the length and promise nothing or all that fits (2 GiB or more).
+    """
+    found = re.search(r"^\s*data\s*:\s*(-?\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    return found is not None and int(found[2]) < int(found[1]) < STREAMED_WAV_BYTES
+
+
+def _format_for(path: Path, like: soundfile.SoundFile) -> tuple[str, str]:
+    wanted = path.suffix.lower().lstrip(".")
+    container = {"": like.format, "aif": "AIFF", "opus": "OGG", "oga": "OGG"}.get(wanted, wanted.upper())
+    if container not in soundfile.available_formats():
+        raise AudioError(f"{path}: unknown kind of file {path.suffix!r}; use .wav, .flac, .ogg, .opus or .mp3")
+    if wanted == "opus":
+        return container, "OPUS"
+    same = like.subtype if soundfile.check_format(container, like.subtype) else None
+    subtype: Any = same or soundfile.default_subtype(container)
+    return container, str(subtype)
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
+    return text.strip().rstrip(".").removeprefix("Error : ")

@@ -1,0 +1,309 @@
+"""`Enhancer`: noisy audio in, clean audio out, as deep as the moment allows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pse_sdk.controller import DepthController
+from pse_sdk.errors import UsageError
+from pse_sdk.load import Clocks, LoadMonitor
+from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
+from pse_sdk.pipeline import Pipeline
+from pse_sdk.profiles import Profile, load_profile
+from pse_sdk.runtimes.bundled import find_model
+from pse_sdk.runtimes.select import open_runtime
+from pse_sdk.statistics import FrameStatistics, Stats
+
+AnyAudio = npt.NDArray[Any]
+
+# Blocks are cut into pieces of this many seconds, so that a block of any size takes bounded memory.
+PIECE_S = 1.0
+
+
+class Enhancer:
+    """Speech enhancement for recordings (`enhance`) and streams (`process`).
+
+    Parameters
+    ----------
+    profile
+        ``"battery"``, ``"balanced"``, ``"quality"``, ``"fixed-N"``, the path of a TOML file, or a `Profile`.
+    model
+        Name of a bundled model or path of an ``.onnx`` file; the default model if None.
+    runtime
+        ``"auto"``, ``"onnx"`` or ``"torch"``.
+    sample_rate
+        Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz: what lies above 8 kHz
+        is not kept.
+    strength_db
+        Attenuate nothing by more than this many dB (the "attenuation limit"); None takes the profile's, 0 is no limit.
+    clocks
+        Where time is read; for tests and simulations.
+
+    Raises
+    ------
+    ProfileError, ModelError, UsageError
+        With what is wrong, and what to do.
+
+    Notes
+    -----
+    An object belongs to one thread at a time. Use one `Enhancer` per stream; loading takes a fraction of a second.
+    """
+
+    def __init__(
+        self,
+        profile: str | Path | Profile = "balanced",
+        *,
+        model: str | Path | None = None,
+        runtime: str = "auto",
+        sample_rate: int = 16000,
+        strength_db: float | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        self._profile = load_profile(profile)
+        self._strength_db = _checked_strength(strength_db)
+        self.sample_rate = check_rate(sample_rate)
+        self._runtime = open_runtime(runtime, find_model(model))
+        self.description = self._runtime.description
+        self._check_depths(self._profile)
+        self._clocks = clocks or Clocks()
+        self._monitor = LoadMonitor()
+        self._lock = threading.Lock()
+        self._pinned: int | None = None
+        self._controller = DepthController(self._profile, _expected_costs(self.description.macs_per_second,
+                                           self.description.hop_seconds), self.description.hop_seconds)  # fmt: skip
+        self._statistics = FrameStatistics(self.description.blocks)
+        self._pipeline = Pipeline(self._runtime, self.sample_rate)
+        self._format: PcmFormat | None = None
+
+    # ---- whole recordings
+
+    def enhance(self, noisy: AnyAudio, sample_rate: int | None = None) -> AnyAudio:
+        """Enhance a whole recording; a running stream is not touched.
+
+        Parameters
+        ----------
+        noisy : [samples] or [samples, channels], int16, float32 or float64; channels are enhanced one by one
+        sample_rate : of the recording, 8000 to 192000 Hz; the Enhancer's own if None
+
+        Returns
+        -------
+        Same shape, type and rate, aligned with the input. There is no deadline here: the depth is the deepest
+        that the profile allows, or the pinned one.
+        """
+        noisy = np.asarray(noisy)
+        blocks = list(self.enhance_blocks([noisy], sample_rate))
+        return np.concatenate(blocks) if blocks else noisy.copy()
+
+    def enhance_blocks(self, blocks: Iterable[AnyAudio], sample_rate: int | None = None) -> Iterator[AnyAudio]:
+        """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length."""
+        rate = self.sample_rate if sample_rate is None else check_rate(sample_rate)
+        depth = self._pinned if self._pinned is not None else self._controller.deepest
+        wet = self._wet
+        pipelines: list[Pipeline] = []
+        pcm: PcmFormat | None = None
+        to_drop = 0
+        for block in blocks:
+            block = np.asarray(block)
+            pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
+            if not pipelines:
+                pipelines = [Pipeline(self._runtime, rate) for _ in range(pcm.channels)]
+                to_drop = pipelines[0].latency
+            for start in range(0, len(block), _piece(rate)):
+                piece = block[start : start + _piece(rate)]
+                done = [
+                    self._offline(pipeline, channel, depth, wet)
+                    for pipeline, channel in zip(pipelines, to_channels(piece), strict=True)
+                ]
+                drop, to_drop = min(to_drop, len(piece)), max(0, to_drop - len(piece))
+                if drop < len(piece):
+                    yield pcm.restore([channel[drop:] for channel in done])
+        if pcm is not None and pipelines:
+            # A recording shorter than the latency has part of the padding before it in the tail.
+            tails = [self._flush(pipeline, depth, wet)[to_drop:] for pipeline in pipelines]
+            yield pcm.restore(tails)
+
+    # ---- streams
+
+    def process(self, block: AnyAudio) -> AnyAudio:
+        """Enhance the next block of a stream: any length in, as many samples out, `latency` samples later.
+
+        Parameters
+        ----------
+        block : [samples], int16, float32 or float64 at ``sample_rate``
+
+        Raises
+        ------
+        UsageError
+            For more than one channel, a type that changes within a stream, or use from two threads at once.
+        """
+        with self._exclusive():
+            block = np.asarray(block)
+            if self._format is None:
+                self._format = PcmFormat.of(block).must_be_mono()
+                self._monitor.start()
+            else:
+                self._format.same_as(block)
+            channel = block.reshape(-1)
+            out = np.empty(len(channel), np.float32)
+            for start in range(0, len(channel), _piece(self.sample_rate)):
+                piece, bad = sanitise(channel[start : start + _piece(self.sample_rate)])
+                self._statistics.count_replaced(bad)
+                out[start : start + len(piece)] = self._pipeline.push(piece, self._live_frame)
+            return self._format.restore([out]).reshape(block.shape)
+
+    def flush(self) -> AnyAudio:
+        """The last `latency` samples of the stream; afterwards a new one begins."""
+        with self._exclusive():
+            pcm = self._format or PcmFormat(np.dtype(np.float32), 1, False)
+            tail = self._pipeline.flush(self._live_frame)
+            self._restart()
+            return pcm.restore([tail])
+
+    def reset(self) -> None:
+        """Forget the stream; what the controller learned about the machine stays."""
+        with self._exclusive():
+            self._restart()
+
+    @property
+    def latency(self) -> int:
+        """Delay of `process` in samples at ``sample_rate``."""
+        return self._pipeline.latency
+
+    # ---- depth, profile, strength
+
+    @property
+    def max_depth(self) -> int:
+        """Blocks that the model has."""
+        return self.description.blocks
+
+    @property
+    def depth(self) -> int:
+        """The depth that the next frame of a stream aims at; 0 is bypass."""
+        return self._controller.decision.depth if self._pinned is None else self._pinned
+
+    def set_depth(self, depth: int | None) -> None:
+        """Pin the depth (0 bypasses), or give it back to the controller with None. Takes effect with the next frame."""
+        if depth is not None and (isinstance(depth, bool) or not isinstance(depth, (int, np.integer))):
+            raise UsageError(f"depth {depth!r}: must be a whole number or None")
+        if depth is not None and not 0 <= depth <= self.max_depth:
+            raise UsageError(f"depth {depth}: this model has depths 1 to {self.max_depth}, and 0 for bypass")
+        self._pinned = None if depth is None else int(depth)
+
+    @property
+    def profile(self) -> Profile:
+        return self._profile
+
+    def set_profile(self, profile: str | Path | Profile) -> None:
+        """Change the profile, also while a stream runs: neither a click nor a lost sample."""
+        loaded = load_profile(profile)
+        self._check_depths(loaded)
+        self._profile = loaded
+        self._controller.set_profile(loaded)
+
+    @property
+    def strength_db(self) -> float:
+        """Attenuation limit in dB; 0 is no limit."""
+        return self._profile.strength_db if self._strength_db is None else self._strength_db
+
+    def set_strength(self, strength_db: float | None) -> None:
+        """Change the attenuation limit, also while a stream runs; None takes the profile's."""
+        self._strength_db = _checked_strength(strength_db)
+
+    def stats(self) -> Stats:
+        """What the stream did so far, and why it runs at its depth."""
+        pinned = self._pinned is not None
+        decision = self._controller.decision
+        return self._statistics.summary(
+            depth=self.depth,
+            reason="pinned by set_depth" if pinned else decision.reason,
+            hop_s=self.description.hop_seconds,
+            deadline_s=self._controller.deadline_s,
+            load=self._monitor.load,
+        )
+
+    def close(self) -> None:
+        """Stop watching the system's load. The object can still be used."""
+        self._monitor.stop()
+
+    def __enter__(self) -> Enhancer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- one frame
+
+    def _live_frame(self, pipeline: Pipeline) -> npt.NDArray[np.float32]:
+        """Run one frame of the stream at the depth of the moment, and tell the controller what it took."""
+        wall, cpu = self._clocks.wall(), self._clocks.cpu()
+        done, ran, spoke = pipeline.run_frame(self.depth, self._wet)
+        wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
+        self._controller.observe_load(self._monitor.load)
+        self._controller.observe(ran, wall, cpu)
+        self._statistics.add_frame(spoke, wall, cpu, late=wall > self._controller.deadline_s)
+        return done
+
+    def _offline(self, pipeline: Pipeline, channel: AnyAudio, depth: int, wet: float) -> npt.NDArray[np.float32]:
+        clean, bad = sanitise(channel)
+        self._statistics.count_replaced(bad)
+        return pipeline.push(clean, lambda p: p.run_frame(depth, wet)[0])
+
+    @staticmethod
+    def _flush(pipeline: Pipeline, depth: int, wet: float) -> npt.NDArray[np.float32]:
+        return pipeline.flush(lambda p: p.run_frame(depth, wet)[0])
+
+    @property
+    def _wet(self) -> float:
+        """Share of the enhanced signal: its complement is what the attenuation limit lets through."""
+        return 1.0 - 10 ** (-self.strength_db / 20) if self.strength_db else 1.0
+
+    def _restart(self) -> None:
+        self._pipeline.reset()
+        self._format = None
+
+    def _check_depths(self, profile: Profile) -> None:
+        blocks = self.description.blocks
+        if max(profile.min_depth, profile.max_depth) > blocks:
+            raise UsageError(f"profile {profile.name}: depth {max(profile.min_depth, profile.max_depth)}, but model "
+                             f"{self.description.name!r} has depths 1 to {blocks}")  # fmt: skip
+
+    def _exclusive(self) -> _Exclusive:
+        return _Exclusive(self._lock)
+
+
+class _Exclusive:
+    """A lock that is never waited for: who comes second is told so."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise UsageError("this Enhancer is in use by another thread: make one Enhancer per stream")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _piece(rate: int) -> int:
+    return int(PIECE_S * rate)
+
+
+def _checked_strength(strength_db: float | None) -> float | None:
+    if strength_db is not None and not 0 <= strength_db <= 120:
+        raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
+    return strength_db
+
+
+def _expected_costs(macs_per_second: tuple[float, ...], hop_s: float) -> list[float]:
+    """Seconds per frame before anything was measured: a call's own time, and ten multiply-accumulates per ns."""
+    return [30e-6 + macs * hop_s / 10e9 for macs in macs_per_second]

@@ -1,0 +1,88 @@
+"""PCM as apps hold it (int16 or float, one or more channels) to float32 channels and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pse_sdk.errors import UsageError
+
+Float32 = npt.NDArray[np.float32]
+
+MIN_RATE, MAX_RATE = 8_000, 192_000
+INT16_SCALE = 32768.0
+# Far above full scale, far below what would overflow when squared: nothing like this comes from a microphone.
+LARGEST = 1e6
+
+
+@dataclass(frozen=True)
+class PcmFormat:
+    """Type and shape of an app's audio."""
+
+    dtype: np.dtype[Any]
+    channels: int
+    is_2d: bool
+
+    @classmethod
+    def of(cls, block: npt.NDArray[Any]) -> PcmFormat:
+        if block.dtype not in (np.int16, np.float32, np.float64):
+            raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples")
+        if block.ndim not in (1, 2):
+            raise UsageError(f"audio of shape {block.shape}: give [samples] or [samples, channels]")
+        channels = 1 if block.ndim == 1 else block.shape[1]
+        if not 1 <= channels <= 64:
+            raise UsageError(f"audio of shape {block.shape} has {channels} channels: give [samples, channels] "
+                             "with 1 to 64 channels (transpose it if channels come first)")  # fmt: skip
+        return cls(block.dtype, channels, block.ndim == 2)
+
+    def same_as(self, block: npt.NDArray[Any]) -> PcmFormat:
+        """Check that the next block is of this format."""
+        other = PcmFormat.of(block)
+        if other != self:
+            raise UsageError(f"audio changed within a stream, from {self} to {other}: call flush() or reset() first")
+        return self
+
+    def must_be_mono(self) -> PcmFormat:
+        if self.channels != 1:
+            raise UsageError(f"process() takes one channel, this block has {self.channels}: use one Enhancer per "
+                             "channel, or enhance() for a whole recording")  # fmt: skip
+        return self
+
+    def restore(self, channels: Sequence[Float32]) -> npt.NDArray[Any]:
+        """float32 channels, [samples] each, in the app's type and shape."""
+        stacked = np.stack(channels, axis=1) if self.is_2d else channels[0]
+        if self.dtype == np.int16:
+            scaled = np.rint(stacked * INT16_SCALE)
+            stacked = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1)
+        out: npt.NDArray[Any] = stacked.astype(self.dtype, copy=False)
+        return out
+
+    def __str__(self) -> str:
+        return f"{self.dtype} with {self.channels} channel{'s' if self.channels > 1 else ''}"
+
+
+def to_channels(block: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """[samples] or [samples, channels] -> one [samples] per channel."""
+    return [block] if block.ndim == 1 else list(block.T)
+
+
+def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
+    """float32 in -1..1 (int16 scaled), and how many samples were NaN, infinite or absurd and are now silence."""
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / np.float32(INT16_SCALE), 0
+    good = np.abs(samples) <= LARGEST  # false for NaN too
+    bad = len(samples) - int(np.count_nonzero(good))
+    if not bad:
+        return samples.astype(np.float32), 0
+    return np.where(good, samples, 0).astype(np.float32), bad
+
+
+def check_rate(rate: int) -> int:
+    """``rate`` as an int; raises `UsageError` outside 8 to 192 kHz."""
+    if isinstance(rate, bool) or int(rate) != rate or not MIN_RATE <= rate <= MAX_RATE:
+        raise UsageError(f"sample rate {rate!r}: must be a whole number from {MIN_RATE} to {MAX_RATE} Hz")
+    return int(rate)

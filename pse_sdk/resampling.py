@@ -1,0 +1,81 @@
+"""A streaming resampler with a short delay, for real-time audio at other rates than the model's.
+
+soxr's stream is excellent but holds back 37 ms at 48 kHz and 115 ms at 8 kHz, each way, whatever its quality
+setting: more than the whole enhancement. This one holds back 2 ms (of the lower rate's 16 kHz) and is a plain
+windowed-sinc polyphase filter, exact for any ratio of whole-number rates.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+
+# Half the filter's length, in samples of the lower rate: 2 ms at 16 kHz.
+HALF_WIDTH = 32
+# Kaiser window for a stop band 80 dB down. With 64 taps it takes 0.08 of the lower rate to get there.
+KAISER_BETA = 7.86
+# Where the filter is 6 dB down, as a share of the lower rate: what folds back lies above 0.46 of it.
+CUTOFF = 0.5
+
+
+class Resampler:
+    """One signal from one rate to another. Output sample n stands at input time ``n * rate_in / rate_out``."""
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        divisor = math.gcd(rate_in, rate_out)
+        self.up, self.down = rate_out // divisor, rate_in // divisor
+        # Input samples on either side of an output sample that its value depends on.
+        self.half = math.ceil(HALF_WIDTH * max(1.0, rate_in / rate_out))
+        self._bank = _filter_bank(self.up, self.down, self.half)
+        self.reset()
+
+    def reset(self) -> None:
+        self._buffer = np.zeros(self.half, np.float32)  # begins at input index self._start
+        self._start = -self.half
+        self._received = 0
+        self._given = 0
+
+    def push(self, samples: Float32) -> Float32:
+        """Take the next input; return every output sample that is complete, perhaps none."""
+        self._buffer = np.concatenate([self._buffer, samples])
+        self._received += len(samples)
+        return self._produce(until=self._complete(self._received - self.half))
+
+    def flush(self) -> Float32:
+        """The rest, as if silence followed: in all ``ceil(received * rate_out / rate_in)`` samples."""
+        self._buffer = np.concatenate([self._buffer, np.zeros(self.half + 1, np.float32)])
+        return self._produce(until=self._complete(self._received))
+
+    def _complete(self, inputs: int) -> int:
+        """How many output samples stand before input time ``inputs``."""
+        return max(0, -(-inputs * self.up // self.down))
+
+    def _produce(self, until: int) -> Float32:
+        if until <= self._given:
+            return np.zeros(0, np.float32)
+        n = np.arange(self._given, until)
+        centre, phase = n * self.down // self.up, n * self.down % self.up
+        taps = self._bank.shape[1]
+        windows = np.lib.stride_tricks.sliding_window_view(self._buffer, taps)[centre - self.half + 1 - self._start]
+        out: Float32 = np.einsum("nt,nt->n", windows, self._bank[phase])
+        self._given += len(n)
+        needed_from = self._given * self.down // self.up - self.half + 1
+        if needed_from > self._start:
+            self._buffer = self._buffer[needed_from - self._start :].copy()
+            self._start = needed_from
+        return out
+
+
+def _filter_bank(up: int, down: int, half: int) -> Float32:
+    """Windowed-sinc taps for every fractional position, [up, 2 * half]; each row sums to one."""
+    lower = min(1.0, up / down)  # lower rate as a share of the input rate
+    # Tap j of phase p lies at input offset j - half + 1 from the output's whole-sample position.
+    offset = np.arange(2 * half)[None, :] - (half - 1) - np.arange(up)[:, None] / up
+    window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (offset / half) ** 2, 0, None))) / np.i0(KAISER_BETA)
+    bank = np.sinc(2 * CUTOFF * lower * offset) * window
+    out: Float32 = (bank / bank.sum(axis=1, keepdims=True)).astype(np.float32)
+    return out

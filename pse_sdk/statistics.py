@@ -1,0 +1,91 @@
+"""What a stream did: counts that do not grow, and quantiles over its last frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pse_sdk.controller import Load
+
+# Frames that quantiles are taken over: the last 20 s.
+RECENT = 2000
+
+
+@dataclass(frozen=True)
+class Stats:
+    """A stream's statistics.
+
+    Parameters
+    ----------
+    depth, reason : of the next frame, and why
+    frames : enhanced so far; frames_at_depth[d] of them were heard at depth d (0: bypass)
+    mean_depth, depth_changes : over the whole stream
+    misses : frames that took longer than the profile's part of a hop, ``deadline_ms``
+    frame_ms_p50, frame_ms_p95, frame_ms_p99 : wall time of the last 2000 frames
+    real_time_factor, cpu_share : wall and CPU time of the last 2000 frames over their duration
+    replaced_samples : NaN, infinite or absurd input samples that became silence
+    load : the system's, where it says
+    """
+
+    depth: int
+    reason: str
+    frames: int
+    frames_at_depth: tuple[int, ...]
+    mean_depth: float
+    depth_changes: int
+    misses: int
+    deadline_ms: float
+    frame_ms_p50: float
+    frame_ms_p95: float
+    frame_ms_p99: float
+    real_time_factor: float
+    cpu_share: float
+    replaced_samples: int
+    load: Load
+
+
+class FrameStatistics:
+    """Collects what `Stats` tells. Nothing in it grows with the stream."""
+
+    def __init__(self, blocks: int) -> None:
+        self._frames_at_depth = np.zeros(blocks + 1, np.int64)
+        self._wall = np.zeros(RECENT)
+        self._cpu = np.zeros(RECENT)
+        self._frames = self._misses = self._changes = self._replaced = 0
+        self._last_depth: int | None = None
+
+    def add_frame(self, depth: int, wall_s: float, cpu_s: float, late: bool) -> None:
+        self._frames_at_depth[depth] += 1
+        self._wall[self._frames % RECENT] = wall_s
+        self._cpu[self._frames % RECENT] = cpu_s
+        self._frames += 1
+        self._misses += late
+        self._changes += self._last_depth is not None and self._last_depth != depth
+        self._last_depth = depth
+
+    def count_replaced(self, samples: int) -> None:
+        self._replaced += samples
+
+    def summary(self, depth: int, reason: str, hop_s: float, deadline_s: float, load: Load) -> Stats:
+        recent = min(self._frames, RECENT)
+        wall, cpu = self._wall[:recent], self._cpu[:recent]
+        quantiles = np.quantile(wall, [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
+        depths = np.arange(len(self._frames_at_depth))
+        return Stats(
+            depth=depth,
+            reason=reason,
+            frames=self._frames,
+            frames_at_depth=tuple(int(n) for n in self._frames_at_depth),
+            mean_depth=float((self._frames_at_depth * depths).sum() / max(1, self._frames)),
+            depth_changes=self._changes,
+            misses=self._misses,
+            deadline_ms=deadline_s * 1e3,
+            frame_ms_p50=float(quantiles[0]),
+            frame_ms_p95=float(quantiles[1]),
+            frame_ms_p99=float(quantiles[2]),
+            real_time_factor=float(wall.mean() / hop_s) if recent else 0.0,
+            cpu_share=float(cpu.mean() / hop_s) if recent else 0.0,
+            replaced_samples=self._replaced,
+            load=load,
+        )

@@ -1,0 +1,97 @@
+"""Audio files: what is wrong with one is said, and nothing half-written is left."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pse_sdk.audio import open_audio, read_blocks, write_audio
+from pse_sdk.errors import AudioError
+from pse_sdk.files import write_atomically
+
+
+def recording(path: Path, seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> Path:
+    samples = 0.1 * np.random.default_rng(0).standard_normal((int(seconds * rate), channels))
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    with open_audio(path) as file:
+        return np.concatenate(list(read_blocks(file, path)))
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_whole_files_are_read(tmp_path: Path, ending: str) -> None:
+    assert abs(len(read(recording(tmp_path / f"a.{ending}", channels=2))) - 16000) < 2500
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3"])
+def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, ending: str) -> None:
+    path = recording(tmp_path / f"a.{ending}", seconds=10)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(AudioError, match=r"cut short|breaks off"):
+        read(path)
+
+
+def test_a_wav_from_a_pipe_that_promises_all_that_fits_is_read(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.wav")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8] = content[at : at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert len(read(path)) == 16000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.wav", b"", "is empty"),
+        ("text.wav", b"Dear diary, today was noisy. " * 20, "not a recording"),
+        ("zeros.flac", bytes(5000), "not a recording"),
+    ],
+)
+def test_files_that_are_no_recordings_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AudioError, match=message):
+        read(tmp_path / name)
+
+
+def test_a_header_without_samples_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), 16000)
+    with pytest.raises(AudioError, match="holds no samples"):
+        read(tmp_path / "a.wav")
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"gone\.wav: no such file"):
+        read(tmp_path / "gone.wav")
+    with pytest.raises(AudioError, match="is a folder"):
+        read(tmp_path)
+
+
+def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(RuntimeError), write_atomically(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("target", ["b.wav", "b.flac", "b.ogg", "b.opus", "b.mp3", "b.aif"])
+def test_rate_and_channels_are_kept_in_any_format(tmp_path: Path, target: str) -> None:
+    source = recording(tmp_path / "a.wav", rate=48000, channels=2)
+    with open_audio(source) as file, write_audio(tmp_path / target, file) as out:
+        out.write(np.zeros((4800, 2)))
+    info = soundfile.info(tmp_path / target)
+    assert (info.samplerate, info.channels) == (48000, 2)
+
+
+def test_an_unknown_ending_or_folder_is_refused(tmp_path: Path) -> None:
+    with open_audio(recording(tmp_path / "a.wav")) as file:
+        with pytest.raises(AudioError, match=r"unknown kind of file '\.xyz'"), write_audio(tmp_path / "b.xyz", file):
+            pass
+        with pytest.raises(AudioError, match="no folder"), write_audio(tmp_path / "no" / "b.wav", file):
+            pass

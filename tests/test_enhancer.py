@@ -1,0 +1,271 @@
+"""The Enhancer as apps use it: streaming equals whole recordings, any format, and misuse is told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pse_sdk as sdk
+from pse_sdk.load import Clocks
+from tests.conftest import cut
+
+Make = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def enhancer(tiny_model: Path) -> Iterator[sdk.Enhancer]:
+    with sdk.Enhancer(model=tiny_model) as enhancer:
+        yield enhancer
+
+
+def stream(enhancer: sdk.Enhancer, signal: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """The whole signal through `process` and `flush`, without the latency."""
+    outputs = [enhancer.process(block) for block in cut(signal, sizes)]
+    assert [len(out) for out in outputs] == [len(block) for block in cut(signal, sizes)]
+    return np.concatenate([*outputs, enhancer.flush()])[enhancer.latency :]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 2500), min_size=1, max_size=6),
+    depth=st.integers(0, 3),
+    rate=st.sampled_from([8000, 16000, 44100, 48000]),
+    length=st.integers(1, 5000),
+)
+def test_a_stream_in_any_blocks_equals_the_whole_recording(
+    tiny_model: Path, speechlike: Make, sizes: list[int], depth: int, rate: int, length: int
+) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model, sample_rate=rate)
+    enhancer.set_depth(depth)
+    signal = speechlike(length)
+    np.testing.assert_allclose(stream(enhancer, signal, sizes), enhancer.enhance(signal), atol=1e-6)
+
+
+def test_the_enhancer_equals_the_torch_stack_on_the_whole_signal(
+    tiny_stack, tiny_model: Path, speechlike: Make
+) -> None:
+    import torch
+
+    signal = speechlike(4000)
+    enhancer = sdk.Enhancer(model=tiny_model)
+    for depth in (1, 2, 3):
+        enhancer.set_depth(depth)
+        with torch.inference_mode():
+            expected = tiny_stack(torch.from_numpy(signal)[None], depth)[0].numpy()
+        np.testing.assert_allclose(enhancer.enhance(signal), expected, atol=1e-5)
+
+
+def test_the_torch_runtime_gives_what_onnx_gives(tiny_model: Path, tiny_weights: Path, speechlike: Make) -> None:
+    signal = speechlike(2000)
+    expected = sdk.Enhancer(model=tiny_model).enhance(signal)
+    onnx_like = sdk.Enhancer(model=tiny_weights, runtime="torch").enhance(signal)
+    np.testing.assert_allclose(onnx_like, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 192000])
+def test_bypass_is_the_input_aligned(tiny_model: Path, rate: int) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model, sample_rate=rate)
+    enhancer.set_depth(0)
+    signal = (0.3 * np.sin(2 * np.pi * 440 * np.arange(rate // 2) / rate)).astype(np.float32)
+    quiet_ends = slice(rate // 50, -rate // 50)
+    np.testing.assert_allclose(enhancer.enhance(signal)[quiet_ends], signal[quiet_ends], atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3000,), (3000, 1), (3000, 2), (3000, 8)])
+def test_type_and_shape_are_kept(enhancer: sdk.Enhancer, dtype: type, shape: tuple[int, ...]) -> None:
+    signal = 0.1 * np.random.default_rng(0).standard_normal(shape)
+    audio = (signal * 32767).astype(dtype) if dtype is np.int16 else signal.astype(dtype)
+    out = enhancer.enhance(audio, sample_rate=16000)
+    assert (out.dtype, out.shape) == (audio.dtype, audio.shape)
+
+
+def test_int16_and_float_are_the_same_audio(enhancer: sdk.Enhancer, speechlike: Make) -> None:
+    integers = (speechlike(3000) * 32768).astype(np.int16)
+    as_float = enhancer.enhance(integers.astype(np.float32) / 32768)
+    np.testing.assert_allclose(enhancer.enhance(integers) / 32768, as_float, atol=1 / 32768)
+
+
+def test_channels_are_enhanced_one_by_one(enhancer: sdk.Enhancer, speechlike: Make) -> None:
+    left, right = speechlike(3000, 1), speechlike(3000, 2)
+    both = enhancer.enhance(np.stack([left, right], axis=1))
+    np.testing.assert_array_equal(both[:, 0], enhancer.enhance(left))
+    np.testing.assert_array_equal(both[:, 1], enhancer.enhance(right))
+
+
+def test_blocks_of_a_recording_equal_the_recording(enhancer: sdk.Enhancer, speechlike: Make) -> None:
+    signal = speechlike(50000)
+    blocks = list(enhancer.enhance_blocks(iter(cut(signal, [7, 20001, 160])), 48000))
+    np.testing.assert_array_equal(np.concatenate(blocks), enhancer.enhance(signal, 48000))
+
+
+@pytest.mark.parametrize("limit", [6.0, 20.0])
+def test_nothing_is_attenuated_beyond_the_limit(tiny_model: Path, speechlike: Make, limit: float) -> None:
+    signal = speechlike(8000)
+    free = sdk.Enhancer(model=tiny_model, strength_db=0).enhance(signal)
+    limited = sdk.Enhancer(model=tiny_model, strength_db=limit).enhance(signal)
+    share = 10 ** (-limit / 20)
+    np.testing.assert_allclose(limited[160:-160], (share * signal + (1 - share) * free)[160:-160], atol=1e-6)
+
+
+@given(bad=st.sampled_from([np.nan, np.inf, -np.inf, 1e30]), at=st.integers(0, 2999), count=st.integers(1, 500))
+def test_bad_samples_become_silence_are_counted_and_do_not_spread(
+    tiny_model: Path, speechlike: Make, bad: float, at: int, count: int
+) -> None:
+    signal = speechlike(3000)
+    poisoned, silenced = signal.copy(), signal.copy()
+    poisoned[at : at + count] = bad
+    silenced[at : at + count] = 0
+    enhancer = sdk.Enhancer(model=tiny_model)
+    np.testing.assert_array_equal(stream(enhancer, poisoned, [333]), stream(enhancer, silenced, [333]))
+    assert enhancer.stats().replaced_samples == len(signal[at : at + count])
+
+
+def test_an_empty_recording_stays_empty(enhancer: sdk.Enhancer) -> None:
+    assert enhancer.enhance(np.zeros(0, np.float32)).shape == (0,)
+    assert enhancer.enhance(np.zeros((0, 2), np.int16)).shape == (0, 2)
+    assert enhancer.process(np.zeros(0, np.float32)).shape == (0,)
+
+
+def test_changing_depth_and_profile_while_running_makes_no_click(tiny_model: Path) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model)
+    tone = (0.3 * np.sin(2 * np.pi * 200 * np.arange(48000) / 16000)).astype(np.float32)
+    steps = {}
+    for depth in (1, 2, 3):
+        enhancer.set_depth(depth)
+        steps[depth] = np.abs(np.diff(stream(enhancer, tone, [160])[800:-800])).max()
+    outputs = []
+    for i, block in enumerate(cut(tone, [160])):
+        if i % 20 == 0:
+            enhancer.set_depth([1, 3, 0, 2][i // 20 % 4])
+        if i == 150:
+            enhancer.set_profile("fixed-1")
+        outputs.append(enhancer.process(block))
+    loudest = max(*steps.values(), np.abs(np.diff(tone)).max())
+    assert np.abs(np.diff(np.concatenate(outputs)[1200:])).max() <= 1.3 * loudest
+
+
+def test_depth_is_pinned_and_given_back(enhancer: sdk.Enhancer) -> None:
+    assert enhancer.max_depth == 3
+    enhancer.set_depth(2)
+    enhancer.process(np.zeros(1600, np.float32))
+    assert (enhancer.depth, enhancer.stats().reason) == (2, "pinned by set_depth")
+    assert enhancer.stats().frames_at_depth == (0, 0, 10, 0)
+    enhancer.set_depth(None)
+    enhancer.process(np.zeros(16000, np.float32))
+    assert enhancer.stats().reason != "pinned by set_depth"
+
+
+class SlowMachine:
+    """Clocks on which every frame takes ``seconds``, whatever really happens."""
+
+    def __init__(self) -> None:
+        self.now, self.seconds = 0.0, 0.0001
+
+    def read(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def test_the_depth_follows_the_time_that_frames_take(tiny_model: Path, speechlike: Make) -> None:
+    machine = SlowMachine()
+    enhancer = sdk.Enhancer(model=tiny_model, clocks=Clocks(machine.read, machine.read))
+    enhancer.process(speechlike(16000))
+    assert enhancer.stats().depth == 3
+    machine.seconds = 0.02
+    enhancer.process(speechlike(1600))
+    stats = enhancer.stats()
+    assert stats.depth == 1
+    assert stats.misses > 0
+    assert stats.frame_ms_p99 > 5
+
+
+def test_a_whole_recording_knows_no_deadline(tiny_model: Path, speechlike: Make) -> None:
+    machine = SlowMachine()
+    machine.seconds = 1.0
+    slow = sdk.Enhancer(model=tiny_model, clocks=Clocks(machine.read, machine.read))
+    signal = speechlike(3000)
+    np.testing.assert_array_equal(slow.enhance(signal), sdk.Enhancer(model=tiny_model).enhance(signal))
+
+
+def test_a_reset_stream_is_a_new_one(enhancer: sdk.Enhancer, speechlike: Make) -> None:
+    signal = speechlike(2000)
+    enhancer.set_depth(3)
+    first = enhancer.process(signal)
+    enhancer.reset()
+    np.testing.assert_array_equal(enhancer.process(signal), first)
+
+
+def test_two_threads_at_once_are_told_so(tiny_model: Path) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model)
+    inside, leave = threading.Event(), threading.Event()
+
+    def wait(pipeline: object) -> np.ndarray:
+        inside.set()
+        leave.wait(5)
+        return np.zeros(160, np.float32)
+
+    enhancer._live_frame = wait  # type: ignore[method-assign,assignment]
+    thread = threading.Thread(target=enhancer.process, args=(np.zeros(160, np.float32),))
+    thread.start()
+    inside.wait(5)
+    with pytest.raises(sdk.UsageError, match="in use by another thread"):
+        enhancer.process(np.zeros(160, np.float32))
+    leave.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (np.zeros((160, 2), np.float32), "takes one channel"),
+        (np.zeros((2, 160, 1), np.float32), "shape"),
+        (np.zeros(160, np.int32), "int32: give int16, float32 or float64"),
+        (np.array(["a"]), "give int16"),
+    ],
+)
+def test_blocks_that_are_no_mono_audio_are_refused(enhancer: sdk.Enhancer, block: np.ndarray, message: str) -> None:
+    with pytest.raises(sdk.UsageError, match=message):
+        enhancer.process(block)
+    enhancer.process(np.zeros(160, np.float32))  # the stream goes on
+
+
+def test_a_type_that_changes_within_a_stream_is_refused(enhancer: sdk.Enhancer) -> None:
+    enhancer.process(np.zeros(160, np.float32))
+    with pytest.raises(sdk.UsageError, match="changed within a stream"):
+        enhancer.process(np.zeros(160, np.int16))
+
+
+@pytest.mark.parametrize("rate", [0, 7999, 192001, 16000.5, True])
+def test_a_rate_out_of_range_is_refused(tiny_model: Path, rate: float) -> None:
+    with pytest.raises(sdk.UsageError, match="8000 to 192000"):
+        sdk.Enhancer(model=tiny_model, sample_rate=rate)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("depth", [-1, 4, 1.5, True, "2"])
+def test_a_depth_that_does_not_exist_is_refused(enhancer: sdk.Enhancer, depth: object) -> None:
+    with pytest.raises(sdk.UsageError, match="depth"):
+        enhancer.set_depth(depth)  # type: ignore[arg-type]
+
+
+def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(sdk.UsageError, match="depths 1 to 3"):
+        sdk.Enhancer("fixed-4", model=tiny_model)
+
+
+@pytest.mark.parametrize("strength", [-1, 121, float("nan")])
+def test_a_strength_out_of_range_is_refused(tiny_model: Path, strength: float) -> None:
+    with pytest.raises(sdk.UsageError, match="strength_db"):
+        sdk.Enhancer(model=tiny_model, strength_db=strength)
+
+
+def test_torch_is_not_imported_on_a_device() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, pse_sdk; pse_sdk.Enhancer(); print(sorted({'torch','scipy','matplotlib'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
