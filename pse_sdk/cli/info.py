@@ -1,0 +1,71 @@
+"""``pse info``: what is here to work with."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from importlib import metadata
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from pse_sdk.load import read_load
+from pse_sdk.profiles import describe_profile, profile_names
+from pse_sdk.runtimes.bundled import bundled_models, find_model
+from pse_sdk.runtimes.onnx import OnnxRuntime
+
+
+def info() -> None:
+    """Show models, profiles, runtimes and this machine."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"pse-sdk {metadata.version('pse-sdk')}")
+    console.print(_models())
+    console.print(_profiles())
+    console.print(_runtimes())
+    console.print(_machine(), markup=False)
+
+
+def _models() -> Table:
+    table = Table("model", "depth", "parameters", "MMAC/s", "weights", "file", title="Models", title_justify="left")
+    for name in bundled_models():
+        path = find_model(name)
+        d = OnnxRuntime(path).description
+        for depth, (parameters, macs) in enumerate(zip(d.parameters, d.macs_per_second, strict=True), 1):
+            first = depth == 1
+            table.add_row(
+                name if first else "",
+                str(depth),
+                f"{parameters / 1e6:.2f} M",
+                f"{macs / 1e6:.0f}",
+                d.precision if first else "",
+                f"{path.stat().st_size / 1e6:.1f} MB" if first else "",
+            )
+    return table
+
+
+def _profiles() -> Table:
+    table = Table("profile", "what it asks for", title="Profiles", title_justify="left")
+    for name in profile_names():
+        table.add_row(name, describe_profile(name))
+    table.add_row("fixed-N", "Exactly N blocks, whatever the load.")
+    return table
+
+
+def _runtimes() -> Table:
+    table = Table("runtime", "package", "version", title="Runtimes", title_justify="left")
+    for name, package in (("onnx", "onnxruntime"), ("torch", "torch")):
+        present = importlib.util.find_spec(package) is not None
+        table.add_row(name, package, metadata.version(package) if present else "not installed")
+    return table
+
+
+def _machine() -> str:
+    load = read_load()
+    battery = "no battery" if load.battery is None else f"battery {load.battery:.0%}" + (
+        ", on mains" if load.plugged else "")  # fmt: skip
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"This machine: {platform.system()} {platform.machine()}, {psutil.cpu_count()} logical cores, "
+        f"{memory:.0f} GiB, {battery}, Python {platform.python_version()}"
+    )

@@ -1,0 +1,150 @@
+"""The ``pse`` command: files come out complete or not at all, and a mistake is one line and an exit code."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from pse_sdk.runtimes import bundled
+
+from pse_sdk.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _small_model(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = bundled.find_model
+    monkeypatch.setattr("pse_sdk.enhancer.find_model", lambda model: tiny_model if model is None else real(model))
+
+
+def pse(*arguments: object, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Exit code and what was printed to either stream."""
+    monkeypatch.setattr("sys.argv", ["pse", *map(str, arguments)])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+        raise SystemExit(0)
+    captured = capsys.readouterr()
+    code = ended.value.code
+    return (code if isinstance(code, int) else int(bool(code))), captured.out + captured.err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    return lambda *arguments: pse(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+
+
+def recording(path: Path, seconds: float = 0.5, rate: int = 16000, channels: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = 0.1 * np.random.default_rng(0).standard_normal((int(seconds * rate), channels))
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def test_a_file_is_enhanced_beside_itself(run, tmp_path: Path) -> None:
+    source = recording(tmp_path / "call.flac", rate=44100, channels=2)
+    code, text = run("enhance", source)
+    assert code == 0
+    assert "x real time" in text
+    assert "depth 3 of 3" in text
+    before, after = soundfile.info(source), soundfile.info(tmp_path / "call-clean.flac")
+    assert (before.frames, before.samplerate, before.channels, before.subtype) == (
+        after.frames, after.samplerate, after.channels, after.subtype)  # fmt: skip
+
+
+def test_a_folder_keeps_its_shape_and_is_not_enhanced_twice(run, tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav")
+    recording(tmp_path / "in" / "deep" / "b.wav")
+    recording(tmp_path / "in" / "a-clean.wav")
+    code, _ = run("enhance", tmp_path / "in", "-o", tmp_path / "out")
+    assert code == 0
+    found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.wav"))
+    assert found == ["a.wav", "deep/b.wav"]
+
+
+def test_failures_are_named_and_the_others_are_done(run, tmp_path: Path) -> None:
+    good = recording(tmp_path / "good.wav")
+    (tmp_path / "bad.wav").write_text("no audio")
+    code, text = run("enhance", good, tmp_path / "bad.wav", tmp_path / "gone.wav")
+    assert code == 1
+    assert (tmp_path / "good-clean.wav").exists()
+    assert not (tmp_path / "bad-clean.wav").exists()
+    assert "2 of 3 failed" in text
+    assert "bad.wav: not a recording" in text
+    assert "gone.wav: no such file" in text
+    assert "Traceback" not in text
+
+
+def test_a_file_that_breaks_off_leaves_nothing(run, tmp_path: Path) -> None:
+    source = recording(tmp_path / "a.flac", seconds=20)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    code, text = run("enhance", source)
+    assert code == 1
+    assert "breaks off" in text
+    assert [p.name for p in tmp_path.iterdir()] == ["a.flac"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--profile", "turbo"], 1, "unknown profile 'turbo': choose one of balanced, battery, quality"),
+        (["--depth", "9"], 1, "this model has depths 1 to 3"),
+        (["--depth", "x"], 2, "--depth"),
+        (["--model", "huge"], 1, "unknown model 'huge'"),
+        (["--model", "gone.onnx"], 1, "no model file at gone.onnx"),
+        (["--strength-db", "-3"], 1, "must be from 0"),
+        (["-o", "a.wav"], 1, "is an input too"),
+        (["-o", "no/such/b.wav"], 1, "there is no folder"),
+        (["-o", "b.xyz"], 1, "unknown kind of file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recording(Path("a.wav"))
+    exit_code, text = run("enhance", "a.wav", *arguments)
+    assert exit_code == code
+    assert message in text
+    assert len(text.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_file_at_a_rate_out_of_range_is_refused(run, tmp_path: Path) -> None:
+    code, text = run("enhance", recording(tmp_path / "a.wav", rate=4000))
+    assert code == 1
+    assert "8000 to 192000" in text
+
+
+def test_bypass_copies_the_recording(run, tmp_path: Path) -> None:
+    source = recording(tmp_path / "a.wav")
+    run("enhance", source, "--depth", 0, "-o", tmp_path / "b.wav")
+    np.testing.assert_allclose(soundfile.read(tmp_path / "b.wav")[0], soundfile.read(source)[0], atol=1e-4)
+
+
+def test_info_names_models_profiles_and_runtimes(run) -> None:
+    code, text = run("info")
+    assert code == 0
+    for word in ("small", "balanced", "battery", "quality", "fixed-N", "onnxruntime", "This machine"):
+        assert word in text
+
+
+@pytest.mark.parametrize("flags", [[], ["--every-depth"]])
+def test_a_spectrogram_is_drawn(run, tmp_path: Path, flags: list[str]) -> None:
+    source = recording(tmp_path / "a.wav", seconds=1.0)
+    code, _ = run("spectrogram", source, *flags)
+    assert code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_spectrogram_of_nothing_is_refused(run, tmp_path: Path) -> None:
+    code, text = run("spectrogram", tmp_path / "gone.wav")
+    assert (code, "no such file" in text) == (1, True)
+
+
+def test_trained_weights_are_exported_and_used(run, tmp_path: Path, tiny_weights: Path) -> None:
+    code, text = run("export", tiny_weights, tmp_path / "mine.onnx", "--precision", "int8")
+    assert code == 0
+    assert "3 depths, int8" in text
+    assert run("enhance", recording(tmp_path / "a.wav"), "--model", tmp_path / "mine.onnx")[0] == 0
+    assert run("export", tmp_path / "gone.safetensors", tmp_path / "b.onnx")[0] == 1
+    assert run("export", tiny_weights, tmp_path / "b.bin")[0] == 1
