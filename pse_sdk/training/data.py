@@ -1,0 +1,110 @@
+"""A folder of recordings with an ``index.csv``, decoded once into one memory-mapped file per kind and split.
+
+The index has a header and at least the columns path, kind (speech, noise, rir), split (train, valid), source,
+speaker and category. Paths are relative to the folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import soundfile
+import soxr
+
+from pse_sdk.errors import AudioError
+
+SAMPLE_RATE = 16000
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording: where it lies in the cache, and what the index says of it."""
+
+    path: str
+    source: str
+    speaker: str
+    category: str
+    start: int
+    length: int
+
+
+class Clips:
+    """All recordings of one kind and split, as int16 samples in one memory-mapped array."""
+
+    def __init__(self, samples: npt.NDArray[np.int16], clips: list[Clip]) -> None:
+        self.samples = samples
+        self.clips = clips
+        self.by_source: dict[str, list[Clip]] = defaultdict(list)
+        self.by_category: dict[str, list[Clip]] = defaultdict(list)
+        self.by_speaker: dict[tuple[str, str], list[Clip]] = defaultdict(list)
+        for clip in clips:
+            self.by_source[clip.source].append(clip)
+            self.by_category[clip.category].append(clip)
+            self.by_speaker[clip.source, clip.speaker].append(clip)
+
+    def read(self, clip: Clip, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
+        """Samples of a clip as float32 in -1..1; shorter than ``length`` where the clip ends."""
+        end = clip.length if length is None else min(clip.length, start + length)
+        out: npt.NDArray[np.float32] = self.samples[clip.start + start : clip.start + end] / np.float32(32768)
+        return out
+
+
+def data_folder(option: Path | None) -> Path:
+    """The folder given as an option, or in ``PSE_DATA``."""
+    folder = option or (Path(os.environ["PSE_DATA"]) if "PSE_DATA" in os.environ else None)
+    if folder is None or not (folder / "index.csv").is_file():
+        raise AudioError(f"no training data: {folder or 'nothing given'} (need a folder with index.csv: "
+                         "pass --data FOLDER or set PSE_DATA)")  # fmt: skip
+    return folder
+
+
+def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -> Clips:
+    """Recordings of one kind and split, decoded into the cache on first use.
+
+    The cache file is named after the rows of the index, so that a changed index makes a new one.
+    """
+    with (folder / "index.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == kind and row["split"] == split]
+    if not rows:
+        raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}")
+    key = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"
+    stem = cache / f"{kind}-{split}-{key}"
+    if not stem.with_suffix(".json").exists():
+        _decode(folder, rows, stem)
+    lengths = json.loads(stem.with_suffix(".json").read_text())
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    clips = [
+        Clip(r["path"], r["source"], r["speaker"], r["category"], int(s), int(n))
+        for r, s, n in zip(rows, starts, lengths, strict=False)
+    ]
+    return Clips(np.load(stem.with_suffix(".npy"), mmap_mode="r"), clips)
+
+
+def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    pieces = [_read_int16(folder / row["path"]) for row in rows]
+    with tempfile.NamedTemporaryFile(dir=stem.parent, suffix=".npy", delete=False) as file:
+        np.save(file, np.concatenate(pieces))
+    Path(file.name).replace(stem.with_suffix(".npy"))
+    # Written last: its presence says that the samples are complete.
+    stem.with_suffix(".json").write_text(json.dumps([len(piece) for piece in pieces]))
+
+
+def _read_int16(path: Path) -> npt.NDArray[np.int16]:
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = samples.mean(axis=1)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    out: npt.NDArray[np.int16] = np.clip(np.rint(mono * 32767), -32768, 32767).astype(np.int16)
+    return out

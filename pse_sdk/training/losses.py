@@ -1,0 +1,55 @@
+"""Losses on the waveform and on compressed spectra. Each takes [batch, samples] and gives one value per item."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FFT = 512
+HOP = 160
+
+
+def snr_loss(estimate: Tensor, target: Tensor, noisy: Tensor, ceiling_db: float = 30.0) -> Tensor:
+    """Negative signal-to-distortion ratio in dB, soft-limited to +- ``ceiling_db`` (arXiv 1911.08895, eq. 3).
+
+    The limit keeps easy items from dominating. A part of the noisy energy stands beside the target's in it, so
+    that silent targets have a loss too: how far the output lies above ``-ceiling_db`` of the input.
+    """
+    floor = 10 ** (-ceiling_db / 10) * (_energy(target) + _energy(noisy)) + 1e-8
+    distortion = _energy(estimate - target)
+    return 10 * (torch.log10(distortion + floor) - torch.log10(_energy(target) + floor))
+
+
+def compressed_spectral_loss(
+    estimate: Tensor, target: Tensor, power: float = 0.3, complex_weight: float = 0.3
+) -> Tensor:
+    """Mean squared error of power-law-compressed spectra: magnitudes, and ``complex_weight`` of it with phase.
+
+    arXiv 2009.12286, eq. 3. Levels matter: normalise both signals alike first.
+    """
+    y, s = _spectrum(estimate), _spectrum(target)
+    y_square, s_square = y.square().sum(-1) + 1e-6, s.square().sum(-1) + 1e-6
+    y_scale, s_scale = y_square ** ((power - 1) / 2), s_square ** ((power - 1) / 2)
+    magnitude = (y_square ** (power / 2) - s_square ** (power / 2)).square().mean((1, 2))
+    phase = (y * y_scale[..., None] - s * s_scale[..., None]).square().sum(-1).mean((1, 2))
+    return (1 - complex_weight) * magnitude + complex_weight * phase
+
+
+def enhancement_loss(estimate: Tensor, target: Tensor, noisy: Tensor, snr_weight: float = 0.05) -> Tensor:
+    """The sum of both, independent of the recording's level. [batch, samples] -> scalar."""
+    level = noisy.square().mean(1, keepdim=True).sqrt() + 1e-5
+    estimate, target, noisy = estimate / level, target / level, noisy / level
+    loss = compressed_spectral_loss(estimate, target) + snr_weight * snr_loss(estimate, target, noisy)
+    return loss.mean()
+
+
+def _energy(x: Tensor) -> Tensor:
+    return x.square().mean(1)
+
+
+def _spectrum(x: Tensor) -> Tensor:
+    # Real and imaginary part apart: complex autograd costs a small CPU more than the network does.
+    window = torch.hann_window(FFT, device=x.device)
+    spectrum: Tensor = torch.stft(x, FFT, HOP, window=window, return_complex=True)
+    out: Tensor = torch.view_as_real(spectrum) * (2 / FFT**0.5)
+    return out

@@ -1,0 +1,104 @@
+"""A training recipe: one TOML file that, with the data and a seed, fixes a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pse_sdk.errors import ProfileError
+from pse_sdk.models.config import StackConfig
+from pse_sdk.training.mixing import MixingRecipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on which mixtures, and how long.
+
+    Parameters
+    ----------
+    model, mixing : sizes of the stack, and the distribution of its training mixtures
+    seed : of the weights and the mixtures
+    steps : optimiser steps in all; the learning rate is constant after the warm-up and falls to zero over
+        the last ``decay_steps``, so that a run can be made longer by raising ``steps`` before its decay
+    batch : mixtures per step and process
+    learning_rate, warmup_steps, weight_decay, gradient_clip : AdamW
+    ema : decay of the averaged weights, which are those that are validated and exported
+    heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
+    snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
+    """
+
+    name: str
+    model: StackConfig
+    mixing: MixingRecipe = field(default_factory=MixingRecipe)
+    seed: int = 0
+    steps: int = 1000
+    batch: int = 10
+    learning_rate: float = 1e-3
+    warmup_steps: int = 300
+    decay_steps: int = 300
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    ema: float = 0.999
+    heads: int = 2
+    snr_weight: float = 0.05
+    validate_every: int = 500
+
+    def to_dict(self) -> dict[str, object]:
+        return dataclasses.asdict(self)
+
+
+def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
+    """A bundled recipe by name, or a file by path; ``settings`` are ``key=value``, as in ``model.blocks=3``."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        text = path.read_text(encoding="utf-8")
+    else:
+        known = resources.files("pse_sdk.training").joinpath("recipes")
+        names = sorted(entry.name.removesuffix(".toml") for entry in known.iterdir() if entry.name.endswith(".toml"))
+        if name not in names:
+            raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(names)}")
+        text = known.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"recipe {name}: not valid TOML: {error}") from error
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        *tables_on_the_way, last = key.split(".")
+        table = tables
+        for part in tables_on_the_way:
+            table = table.setdefault(part, {})
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    recipe: Recipe = _build(Recipe, {"name": path.stem, **tables}, name)
+    return recipe
+
+
+def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+    """A dataclass from a table, tables within it likewise; unknown keys and wrong types are named."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ProfileError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(fields)}")
+    nested = {"model": StackConfig, "mixing": MixingRecipe}
+    built = {
+        key: _build(nested[key], value, f"{where} [{key}]") if key in nested else _tuple_of(value)
+        for key, value in values.items()
+    }
+    try:
+        return kind(**built)
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"{where}: {error}") from error
+
+
+def _tuple_of(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

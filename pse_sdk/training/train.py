@@ -1,0 +1,101 @@
+"""Run a recipe: data, Lightning trainer, checkpoints that resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from pse_sdk.models.checkpoint import save_stack
+from pse_sdk.models.stack import BloomStack
+from pse_sdk.training.data import data_folder, load_clips
+from pse_sdk.training.mixing import MixingRecipe, Mixtures
+from pse_sdk.training.module import JointTraining
+from pse_sdk.training.recipe import Recipe
+
+# Validation mixtures: dry, 5 s, 0-15 dB, always the same.
+VALID = MixingRecipe(
+    seconds=5, snr_db=(0.0, 15.0), level_dbfs=(-25.0, -25.0), room=0, second_noise=0, coloured_noise=0,
+    equaliser=0, band_limit=0, speed=0, clean=0, silent=0,
+)  # fmt: skip
+VALID_ITEMS = 48
+VALID_SEED = 2026
+
+
+def mixtures(folder: Path, split: str, recipe: MixingRecipe, items: int, seed: int, first: int = 0) -> Mixtures:
+    """Mixtures of one split's speech, noise and rooms."""
+    speech, noise, rooms = (load_clips(folder, kind, split) for kind in ("speech", "noise", "rir"))
+    return Mixtures(speech, noise, rooms, recipe, items, seed, first)
+
+
+def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, resume: bool = False) -> Path:
+    """Train, and return the file with the averaged weights, ``output/model.safetensors``.
+
+    Parameters
+    ----------
+    data : folder with ``index.csv``; ``PSE_DATA`` if None
+    processes : on a CPU, processes of one thread each with averaged gradients. They beat as many threads in one
+        process: the LSTM runs step by step, and two threads spend more time meeting than computing
+    resume : go on from ``output/last.ckpt``, to the step
+    """
+    folder = data_folder(data)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
+    if processes > 1:
+        torch.set_num_threads(1)
+    last = output / "last.ckpt"
+    done = _steps_done(last) if resume else 0
+    per_step = recipe.batch * processes
+    train_set = mixtures(folder, "train", recipe.mixing, recipe.steps * per_step, recipe.seed, first=done * per_step)
+    valid_set = mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED)
+    trainer = lightning.Trainer(
+        accelerator="auto",
+        devices=processes,
+        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
+        precision="bf16-mixed",
+        max_steps=recipe.steps,
+        gradient_clip_val=recipe.gradient_clip,
+        val_check_interval=recipe.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        logger=CSVLogger(output, name="log"),
+        callbacks=[
+            EMAWeightAveraging(decay=recipe.ema),
+            ModelCheckpoint(output, filename="last", every_n_train_steps=recipe.validate_every,
+                            save_on_train_epoch_end=False, enable_version_counter=False),
+        ],
+    )  # fmt: skip
+    trainer.fit(
+        JointTraining(recipe),
+        # In order: item i is drawn from the seed and i, so the data needs no shuffling.
+        DataLoader(train_set, recipe.batch, shuffle=False),
+        DataLoader(valid_set, 8),
+        ckpt_path=last if done else None,
+        weights_only=True,
+    )
+    trainer.save_checkpoint(last)
+    weights = output / "model.safetensors"
+    if trainer.is_global_zero:
+        save_averaged(last, recipe, weights)
+    return weights
+
+
+def _steps_done(checkpoint: Path) -> int:
+    """Optimiser steps behind a checkpoint; 0 if there is none."""
+    if not checkpoint.exists():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+
+
+def save_averaged(checkpoint: Path, recipe: Recipe, path: Path) -> None:
+    """The averaged weights of a Lightning checkpoint as a safetensors file."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    stack = BloomStack(recipe.model)
+    weights = {k.removeprefix("stack."): v for k, v in content["state_dict"].items() if k.startswith("stack.")}
+    stack.load_state_dict(weights)
+    save_stack(stack, path, {"recipe": recipe.to_dict(), "steps": content["global_step"]})

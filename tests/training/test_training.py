@@ -1,0 +1,190 @@
+"""Data, mixing, losses and recipes; and one training run of a few steps, from a folder of files to a model."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pse_sdk.errors import AudioError, ProfileError
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.training.data import data_folder, load_clips
+from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss
+from pse_sdk.training.metrics import si_sdr
+from pse_sdk.training.mixing import MixingRecipe, Mixtures, in_room
+from pse_sdk.training.recipe import load_recipe
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of two speakers, two noises and two rooms in each split."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows = []
+    for split in ("train", "valid"):
+        for kind, seconds in (("speech", 1.5), ("noise", 2.0), ("rir", 0.3)):
+            for i in range(2):
+                samples = 0.1 * rng.standard_normal(int(seconds * 16000))
+                if kind == "rir":
+                    samples *= np.exp(-np.arange(len(samples)) / 800)
+                    samples[20] = 1.0
+                path = f"{split}-{kind}-{i}.flac"
+                soundfile.write(root / path, samples, 16000)
+                rows.append({"path": path, "kind": kind, "split": split, "source": kind, "speaker": f"s{i}",
+                             "category": f"c{i}"})  # fmt: skip
+    with (root / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def make_mixtures(folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    cache = tmp_path_factory.mktemp("cache")
+    clips = [load_clips(folder, kind, "train", cache) for kind in ("speech", "noise", "rir")]
+    return lambda seed=0, **changes: Mixtures(*clips, MixingRecipe(**{"seconds": 1.0, **changes}), 20, seed)
+
+
+DRY = {"room": 0, "band_limit": 0, "clean": 0, "silent": 0, "level_dbfs": (-35.0, -30.0)}
+
+
+def test_files_come_back_from_the_cache_as_they_are(folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # decoded, then from the cache
+        clips = load_clips(folder, "speech", "valid", tmp_path)
+        expected = soundfile.read(folder / clips.clips[1].path, dtype="float32")[0]
+        np.testing.assert_allclose(clips.read(clips.clips[1]), expected, atol=1e-4)
+
+
+def test_missing_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PSE_DATA", raising=False)
+    with pytest.raises(AudioError, match="pass --data FOLDER or set PSE_DATA"):
+        data_folder(None)
+    with pytest.raises(AudioError, match=str(tmp_path)):
+        data_folder(tmp_path)
+
+
+def test_a_mixture_depends_on_seed_and_index_alone(make_mixtures) -> None:
+    first, again, other = make_mixtures(), make_mixtures(), make_mixtures(seed=1)
+    np.testing.assert_array_equal(first[3][0], again[3][0])
+    assert not np.array_equal(first[3][0], first[4][0])
+    assert not np.array_equal(first[3][0], other[3][0])
+
+
+@pytest.mark.parametrize("snr", [-5.0, 0.0, 15.0])
+def test_mixtures_have_the_snr_and_level_asked_for(make_mixtures, snr: float) -> None:
+    mixtures = make_mixtures(**{**DRY, "snr_db": (snr, snr), "level_dbfs": (-26.0, -26.0)})
+    for i in range(10):
+        noisy, target = mixtures[i]
+        measured = 10 * np.log10(np.mean(target**2) / np.mean((noisy - target) ** 2))
+        assert measured == pytest.approx(snr, abs=0.1)
+        assert 20 * np.log10(np.sqrt(np.mean(noisy**2))) == pytest.approx(-26, abs=0.1)
+
+
+def test_clean_items_have_no_noise_and_silent_items_no_speech(make_mixtures) -> None:
+    for noisy, target in (make_mixtures(**{**DRY, "clean": 1})[i] for i in range(5)):
+        np.testing.assert_array_equal(noisy, target)
+    for noisy, target in (make_mixtures(**{**DRY, "silent": 1})[i] for i in range(5)):
+        assert noisy.any()
+        assert not target.any()
+
+
+def test_the_target_in_a_room_is_its_early_part() -> None:
+    click = np.zeros(8000, np.float32)
+    click[0] = 1
+    response = np.zeros(6000, np.float32)
+    response[[30, 400, 4000]] = 1, 0.5, 0.5  # direct, an early and a late reflection
+    heard, target = in_room(click, response)
+    gain = heard[0]
+    assert heard[[0, 370, 3970]] / gain == pytest.approx([1, 0.5, 0.5], abs=1e-3)
+    assert target[[0, 370, 3970]] / gain == pytest.approx([1, 0.5, 0], abs=1e-3)
+
+
+@given(st.floats(-40, 40), st.integers(0, 100))
+def test_losses_fall_as_noise_falls_and_ignore_the_level(level_db: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    target, noise = torch.randn(2, 2, 4000, generator=generator) * 0.1
+    noisy = target + noise
+    losses = [enhancement_loss(target + share * noise, target, noisy) for share in (0.0, 0.3, 0.6, 1.0)]
+    assert losses == sorted(losses)
+    if level_db > -30:  # far below, the floor that keeps silence finite is felt
+        gain = 10 ** (level_db / 20)
+        louder = enhancement_loss(gain * noisy, gain * target, gain * noisy)
+        torch.testing.assert_close(louder, losses[-1], rtol=0.02, atol=0.02)
+
+
+def test_losses_and_gradients_are_finite_for_silence() -> None:
+    silence, noise = torch.zeros(1, 4000), torch.randn(1, 4000) * 0.1
+    for estimate, target, noisy in ((silence, silence, silence), (noise, silence, noise), (silence, noise, noise)):
+        estimate = estimate.clone().requires_grad_()
+        loss = enhancement_loss(estimate, target, noisy)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert torch.isfinite(estimate.grad).all()
+
+
+def test_the_waveform_loss_is_the_negative_snr() -> None:
+    target = torch.randn(1, 16000)
+    noise = torch.randn(1, 16000)
+    noise *= target.norm() / noise.norm() * 10 ** (-10 / 20)
+    assert snr_loss(target + noise, target, target + noise).item() == pytest.approx(-10, abs=0.1)
+
+
+def test_the_spectral_loss_is_zero_only_for_the_target() -> None:
+    target = torch.randn(1, 4000)
+    assert compressed_spectral_loss(target, target).item() == pytest.approx(0, abs=1e-7)
+    # A wrong sign keeps every magnitude: only the part with phase sees it.
+    assert compressed_spectral_loss(-target, target).item() > 0.01
+    assert compressed_spectral_loss(-target, target, complex_weight=0).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_si_sdr_is_what_the_paper_defines() -> None:
+    target = torch.randn(1, 16000)
+    noise = torch.randn(1, 16000)
+    noise -= (noise * target).sum() / target.square().sum() * target
+    noise *= target.norm() / noise.norm() * 10 ** (-7 / 20)
+    assert si_sdr(0.3 * (target + noise), target).item() == pytest.approx(7, abs=1e-3)
+
+
+def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
+    recipe = load_recipe("small", ["steps=7", "model.blocks=3", "mixing.snr_db=[0, 5]"])
+    assert (recipe.steps, recipe.model.blocks, recipe.mixing.snr_db) == (7, 3, (0, 5))
+    with pytest.raises(ProfileError, match="unknown key 'step'"):
+        load_recipe("small", ["step=7"])
+    with pytest.raises(ProfileError, match="hop"):
+        load_recipe("small", ["model.hop=150"])
+    with pytest.raises(ProfileError, match=r"unknown recipe 'large'.*small"):
+        load_recipe("large")
+    (tmp_path / "r.toml").write_text("steps = ")
+    with pytest.raises(ProfileError, match=r"r\.toml"):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+def test_the_bundled_recipe_trains_the_preset_that_ships() -> None:
+    from pse_sdk.models import preset
+
+    assert load_recipe("small").model == preset("small")
+
+
+def test_a_few_steps_of_training_make_a_model_and_resume(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pse_sdk.training import train as training
+
+    monkeypatch.setattr(training, "VALID_ITEMS", 2)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = ["steps=4", "batch=2", "validate_every=2", "warmup_steps=1", "decay_steps=2", "model.blocks=2",
+                "model.filters=64", "model.channels=16", "model.hidden=16", "mixing.seconds=0.5",
+                "mixing.speech_weights={speech=1.0}"]  # fmt: skip
+    weights = training.train(load_recipe("small", settings), folder, tmp_path / "run")
+    stack, record = load_stack(weights)
+    assert record["steps"] == 4
+    assert stack.config.blocks == 2
+    before = weights.read_bytes()
+    training.train(load_recipe("small", [*settings, "steps=6"]), folder, tmp_path / "run", resume=True)
+    assert load_stack(weights)[1]["steps"] == 6
+    assert weights.read_bytes() != before
