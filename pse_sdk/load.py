@@ -37,7 +37,7 @@ class LoadMonitor:
 
     def start(self) -> None:
         if self._thread is None:
-            self._stopping.clear()
+            self._stopping = threading.Event()  # its own: a thread told to stop may not have noticed yet
             arguments = (weakref.ref(self), self._stopping, self._period_s)
             self._thread = threading.Thread(target=_watch, args=arguments, name="pse-load", daemon=True)
             self._thread.start()

@@ -1,0 +1,72 @@
+"""Put a model into the package: the exported file, and a card with data, recipe, seed, scores and sha256.
+
+    python benchmarks/model_card.py small.onnx docs/quality.json --commit COMMIT
+
+The scores are those of the file's name in the JSON that `benchmarks/quality.py` wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pse_sdk.runtimes.onnx import OnnxRuntime
+
+ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
+
+# Sources of speech, noise and rooms, with the licences that they ask to be named by.
+DATA = [
+    "speechocean762 (free public dataset, CC BY 4.0)",
+    "LibriSpeech train-clean-100, subset (CC BY 4.0)",
+    "Picovoice wake-word and speech-to-intent benchmarks (Apache-2.0)",
+    "Precise community data (public domain)",
+    "Speech Commands, subset (CC BY 4.0)",
+    "ESC-50, clips under CC0 or CC BY (CC BY 3.0)",
+    "babble mixed from the training speakers (CC BY 4.0)",
+    "ambient engine, street, rain, appliance, music and nature recordings (CC0, CC BY, Apache-2.0, public domain)",
+    "room responses simulated with pyroomacoustics",
+]
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="The exported .onnx file; its name becomes the model's.")],
+    quality: Annotated[Path, typer.Argument(help="What benchmarks/quality.py wrote.")],
+    commit: Annotated[str, typer.Option(help="Of the code that trained it.")],
+) -> None:
+    """Write the card and copy the model beside it."""
+    description = OnnxRuntime(model).description
+    measured = json.loads(quality.read_text())
+    noisy, *depths = measured["results"][model.stem]
+    training = dict(description.training)
+    card = {
+        "name": model.stem,
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "licence": description.licence,
+        "precision": description.precision,
+        "architecture": dict(description.architecture),
+        "parameters": list(description.parameters),
+        "macs_per_second": list(description.macs_per_second),
+        "data": DATA,
+        "recipe": training.get("recipe"),
+        "steps": training.get("steps"),
+        "seed": training.get("recipe", {}).get("seed"),
+        "commit": commit,
+        "scored_on": f"{measured['items']} dry 5 s mixtures of held-out speakers and noises, 0 to 15 dB SNR",
+        "scores_unprocessed": noisy,
+        "scores": depths,
+        "intended_use": "removing noise from one talker's speech, in calls, recordings and before recognisers",
+        "limits": "16 kHz: nothing above 8 kHz is kept. Other talkers are kept or weakened, not chosen between. "
+        "Trained on English, part of it accented; music and singing are treated as noise.",
+    }
+    target = ASSETS / f"{model.stem}.json"
+    shutil.copyfile(model, target.with_suffix(".onnx"))
+    target.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {target} and {target.with_suffix('.onnx').name}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
