@@ -7,13 +7,13 @@ The scores are those of the file's name in the JSON that `benchmarks/quality.py`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pse_sdk.runtimes.bundled import checksum
 from pse_sdk.runtimes.onnx import OnnxRuntime
 
 ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
@@ -44,7 +44,7 @@ def main(
     training = dict(description.training)
     card = {
         "name": model.stem,
-        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "sha256": checksum(model),
         "licence": description.licence,
         "precision": description.precision,
         "architecture": dict(description.architecture),

@@ -68,7 +68,7 @@ class Enhancer:
     ) -> None:
         self._profile = load_profile(profile)
         self._strength_db = _checked_strength(strength_db)
-        self.sample_rate = check_rate(sample_rate)
+        self._sample_rate = check_rate(sample_rate)
         self._runtime = open_runtime(runtime, find_model(model))
         self.description = self._runtime.description
         self._check_depths(self._profile)
@@ -170,6 +170,17 @@ class Enhancer:
         """Forget the stream; what the controller learned about the machine stays."""
         with self._exclusive():
             self._restart()
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the blocks given to `process`, in Hz."""
+        return self._sample_rate
+
+    @sample_rate.setter
+    def sample_rate(self, rate: int) -> None:
+        raise UsageError(
+            f"the rate of a stream cannot change (from {self._sample_rate} to {rate} Hz): make another Enhancer"
+        )
 
     @property
     def latency(self) -> int:

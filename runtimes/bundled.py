@@ -21,30 +21,51 @@ def bundled_models() -> list[str]:
 
 def model_card(name: str) -> dict[str, Any]:
     """What is known of a bundled model: data, recipe, seed, scores per depth, sha256."""
-    path = _folder() / f"{name}.json"
-    try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model {name!r}: its card {path} cannot be read; install pse-sdk again") from error
-    return card
+    return _read_card(_folder() / f"{name}.onnx")
 
 
 def find_model(model: str | Path | None) -> Path:
     """The file of a bundled model (by name; None for the default one) or of a user's own (a path).
 
-    A bundled file must have the sha256 that its card states.
+    The file must have the sha256 that its card states: a ``.json`` of the same name beside it, which bundled
+    models always and other models may have.
     """
     name = DEFAULT_MODEL if model is None else str(model)
-    if Path(name).suffix in (".onnx", ".safetensors"):
-        return Path(name)
-    if name not in bundled_models():
-        raise ModelError(f"unknown model {name!r}: choose one of {', '.join(bundled_models())}, "
-                         "or give the path of an .onnx file")  # fmt: skip
-    path = _folder() / f"{name}.onnx"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != model_card(name).get("sha256"):
-        raise ModelError(f"model {name!r}: {path} is not the file that was shipped (its sha256 differs from "
-                         "its card's); install pse-sdk again")  # fmt: skip
+    path = Path(name)
+    own = path.suffix in (".onnx", ".safetensors")
+    if not own:
+        if name not in bundled_models():
+            raise ModelError(f"unknown model {name!r}: choose one of {', '.join(bundled_models())}, "
+                             "or give the path of an .onnx file")  # fmt: skip
+        path = _folder() / f"{name}.onnx"
+    if path.is_file() and (not own or card_path(path).exists()):
+        _check_sum(path, "export it again" if own else "install pse-sdk again")
     return path
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of a model file lies."""
+    return model.with_suffix(".json")
+
+
+def checksum(model: Path) -> str:
+    """The sha256 that a card states."""
+    return hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def _check_sum(path: Path, remedy: str) -> None:
+    if checksum(path) != _read_card(path).get("sha256"):
+        raise ModelError(f"{path}: was changed since it was made (its sha256 is not the one on its card "
+                         f"{card_path(path).name}); {remedy}")  # fmt: skip
+
+
+def _read_card(model: Path) -> dict[str, Any]:
+    path = card_path(model)
+    try:
+        card: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: the card of model {model.stem!r} cannot be read ({error})") from error
+    return card
 
 
 def _folder() -> Path:

@@ -1,6 +1,8 @@
 """The Enhancer as apps use it: streaming equals whole recordings, any format, and misuse is told."""
 
+import gc
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -260,6 +262,28 @@ def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:
 def test_a_strength_out_of_range_is_refused(tiny_model: Path, strength: float) -> None:
     with pytest.raises(sdk.UsageError, match="strength_db"):
         sdk.Enhancer(model=tiny_model, strength_db=strength)
+
+
+def test_the_rate_of_a_stream_cannot_change(enhancer: sdk.Enhancer) -> None:
+    with pytest.raises(sdk.UsageError, match="cannot change"):
+        enhancer.sample_rate = 48000
+    assert enhancer.sample_rate == 16000
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_a_long_stream_takes_no_more_memory_than_a_short_one(tiny_model: Path, rate: int) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model, sample_rate=rate)
+    block = np.zeros(rate // 100, np.float32)
+    sizes = []
+    tracemalloc.start()
+    for _ in range(3):
+        for _ in range(300):
+            enhancer.process(block)
+        gc.collect()
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    # Buffers breathe by a few kilobytes; 600 frames of one hop each would be 384.
+    assert sizes[2] - sizes[0] < 20_000
 
 
 def test_torch_is_not_imported_on_a_device() -> None:

@@ -1,5 +1,6 @@
 """The models in the package: complete, as their cards say, and refused where they are not."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_bundled_model_with_one_byte_changed_is_refused(tmp_path: Path, monkey
     content[len(content) // 2] ^= 1
     (tmp_path / source.name).write_bytes(content)
     monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
-    with pytest.raises(ModelError, match="is not the file that was shipped"):
+    with pytest.raises(ModelError, match=r"was changed since it was made.*install pse-sdk again"):
         bundled.find_model(None)
 
 
@@ -44,3 +45,17 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 def test_an_unknown_runtime_names_the_known_ones(tiny_model: Path) -> None:
     with pytest.raises(UsageError, match="choose one of auto, onnx, torch"):
         open_runtime("gpu", tiny_model)
+
+
+def test_a_users_model_is_checked_against_its_card_if_it_has_one(tiny_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "mine.onnx"
+    shutil.copy(tiny_model, model)
+    assert bundled.find_model(model) == model
+    model.with_suffix(".json").write_text(json.dumps({"sha256": bundled.checksum(model)}))
+    assert bundled.find_model(model) == model
+    model.write_bytes(model.read_bytes() + b"x")
+    with pytest.raises(ModelError, match=r"mine\.onnx: was changed.*export it again"):
+        bundled.find_model(model)
+    model.with_suffix(".json").write_text("[")
+    with pytest.raises(ModelError, match=r"mine\.json: the card of model 'mine' cannot be read"):
+        bundled.find_model(model)
