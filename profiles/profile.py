@@ -33,7 +33,7 @@ class Profile:
     cpu_share : the part of one core that the network may use in the mean
     margin : predicted wall time is mean + margin x deviation; larger is more careful
     headroom : go deeper only where the prediction stays this far (as a part) below the budget
-    dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to sixteenfold each time
+    dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to 64-fold each time
         that going deeper had to be taken back at once
     busy_load : system load (0..1, all cores) from which on no deeper network is tried
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run

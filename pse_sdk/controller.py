@@ -11,19 +11,27 @@ from dataclasses import dataclass
 
 from pse_sdk.profiles import Profile
 
-# Weights of a new observation in the running estimates. A slower frame counts at once, a faster one gradually:
-# being wrong in the first case is heard, in the second it only wastes.
-GAIN_SLOWER = 0.4
-GAIN_FASTER = 0.03
-GAIN_DEVIATION = 0.1
+# Weights of a new observation in the running estimates of slowdown, its deviation, and CPU time.
+GAIN = 0.05
+GAIN_DEVIATION = 0.02
 GAIN_CPU = 0.05
+# How fast one depth's share of the total cost moves to what this machine shows.
 GAIN_BASE = 0.01
-# A frame on its own that is slower than any before is most often a one-off of the operating system: it counts as
-# at most this many times the running estimate. If the next is slow too, it counts in full.
-LONE_OUTLIER = 2.0
+# A frame this many deviations above the estimate is an outlier. One on its own is most often the operating
+# system's doing and says nothing of the next frame; a second in a row is a new situation and counts at once.
+OUTLIER = 4.0
+GAIN_NEW_SITUATION = 0.5
+LEAST_DEVIATION = 0.05
+# Lone outliers that keep missing the deadline do count: their share of the frames, averaged over about a second.
+GAIN_LATE = 0.01
+MANY_LATE = 0.04
+FEW_LATE = 0.01
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
-MAX_BACKOFF = 16
+START_DEVIATION = 0.25
+MAX_BACKOFF = 64
+# A deeper network that lasted this many dwells was no mistake.
+SETTLED_DWELLS = 4
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,9 @@ class DepthController:
     def __init__(self, profile: Profile, costs: Sequence[float], hop_s: float) -> None:
         self._base = list(costs)
         self.hop_s = hop_s
-        self._slowdown, self._deviation, self._cpu_factor = 1.0, 0.25, 1.0
-        self._last_ratio = 1.0
+        self._slowdown, self._deviation, self._cpu_factor = 1.0, START_DEVIATION, 1.0
+        self._after_outlier = False
+        self._late_share = 0.0
         self._load = Load()
         self._fitting = 0
         self._since_up = 1 << 30
@@ -100,11 +109,12 @@ class DepthController:
         """Take the time of the frame just computed at ``depth`` (0: bypass) and decide about the next."""
         late = wall_s > self.deadline_s
         self.misses += late
+        self._late_share += (late - self._late_share) * GAIN_LATE
         if depth == 0:
             self._forget()
         elif wall_s >= 0 and cpu_s >= 0:  # a clock that was set back says nothing
             self._learn(depth, wall_s, cpu_s)
-        self._decision = self._decide(late)
+        self._decision = self._decide()
         return self._decision
 
     @property
@@ -113,35 +123,40 @@ class DepthController:
 
     def _learn(self, depth: int, wall_s: float, cpu_s: float) -> None:
         base = self._base[depth - 1]
+        self._cpu_factor += (min(cpu_s, wall_s) / base - self._cpu_factor) * GAIN_CPU
         ratio = wall_s / base
-        seen = min(ratio, LONE_OUTLIER * self._slowdown) if self._last_ratio < LONE_OUTLIER * self._slowdown else ratio
-        self._last_ratio = ratio
-        error = seen - self._slowdown
-        self._slowdown += error * (GAIN_SLOWER if error > self._deviation else GAIN_FASTER)
-        self._deviation += (
-            (abs(error) - self._deviation) * GAIN_DEVIATION * (1 if abs(error) > self._deviation else 0.3)
-        )
-        self._cpu_factor += (cpu_s / base - self._cpu_factor) * GAIN_CPU
-        # Slowly move this depth's share of the total to what this machine shows.
-        self._base[depth - 1] = base * (1 + GAIN_BASE * (min(seen / self._slowdown, 2.0) - 1))
+        error = ratio - self._slowdown
+        outlier = error > OUTLIER * self._deviation
+        alone, self._after_outlier = outlier and not self._after_outlier, outlier
+        if alone:
+            return
+        self._slowdown += error * (GAIN_NEW_SITUATION if outlier else GAIN)
+        spread = (abs(error) - self._deviation) * (GAIN if outlier else GAIN_DEVIATION)
+        self._deviation = max(self._deviation + spread, LEAST_DEVIATION * self._slowdown)
+        self._base[depth - 1] = base * (1 + GAIN_BASE * (min(ratio / self._slowdown, 2.0) - 1))
 
     def _forget(self) -> None:
         self._slowdown += (1 - self._slowdown) * FORGET
-        self._deviation += (0.25 - self._deviation) * FORGET
+        self._deviation += (START_DEVIATION - self._deviation) * FORGET
 
-    def _decide(self, late: bool) -> Decision:
+    def _decide(self) -> Decision:
         now = self._decision.depth
         self._since_up += 1
+        if self._since_up * self.hop_s > SETTLED_DWELLS * self._dwell_s:
+            self._backoff = 1
         ceiling, why = self._ceiling()
-        fitting, reason = self._fit(min(ceiling, max(now, self.shallowest)), why)
-        if fitting < now:
+        depth, reason = self._fit(min(ceiling, max(now, self.shallowest)), why)
+        if self._late_share > MANY_LATE and depth == now > self.shallowest:
+            depth, reason = now - 1, "too many frames were late"
+            self._late_share /= 2  # see what the step brought before the next
+        if depth < now:
             self._went_down()
-            return Decision(fitting, "deadline missed" if late and fitting < ceiling else reason)
+            return Decision(depth, reason)
         return self._try_deeper(now, ceiling, why)
 
     def _went_down(self) -> None:
         # Going deeper soon failed: wait longer before the next try, so that a steady load does not oscillate.
-        if self._since_up * self.hop_s < 4 * self._dwell_s:
+        if self._since_up * self.hop_s < SETTLED_DWELLS * self._dwell_s:
             self._backoff = min(2 * self._backoff, MAX_BACKOFF)
         self._fitting = 0
 
@@ -150,18 +165,25 @@ class DepthController:
             self._fitting = 0
             return Decision(now, why)
         deeper = now + 1
-        busy = self._load.cpu is not None and self._load.cpu >= self.profile.busy_load
-        if busy or self._too_much(deeper, 1 - self.profile.headroom):
+        hindrance = self._hindrance(deeper)
+        if hindrance:
             self._fitting = 0
-            return Decision(now, "system busy" if busy else f"depth {deeper} would not fit")
+            return Decision(now, hindrance)
         self._fitting += 1
         if self._fitting * self.hop_s < self._dwell_s:
             return Decision(now, f"depth {deeper} fits, waiting to be sure")
-        self._fitting = 0
-        if self._since_up * self.hop_s > 8 * self._dwell_s:
-            self._backoff = 1
-        self._since_up = 0
+        self._fitting = self._since_up = 0
         return Decision(deeper, "went deeper: it fits")
+
+    def _hindrance(self, deeper: int) -> str:
+        """Why not to go deeper now; empty if nothing speaks against it."""
+        if self._load.cpu is not None and self._load.cpu >= self.profile.busy_load:
+            return "system busy"
+        if self._late_share > FEW_LATE:
+            return "frames were late"
+        if self._too_much(deeper, 1 - self.profile.headroom):
+            return f"depth {deeper} would not fit"
+        return ""
 
     @property
     def _dwell_s(self) -> float:
