@@ -59,7 +59,7 @@ def main(
         "scores_unprocessed": noisy,
         "scores": depths,
         "intended_use": "removing noise from one talker's speech, in calls, recordings and before recognisers",
-        "limits": "16 kHz: nothing above 8 kHz is kept. Other talkers are kept or weakened, not chosen between. "
+        "limits": "16 kHz. Other talkers are kept or weakened, not chosen between. "
         "Trained on English, part of it accented; music and singing are treated as noise.",
     }
     target = ASSETS / f"{model.stem}.json"

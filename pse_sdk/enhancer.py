@@ -39,8 +39,8 @@ class Enhancer:
     runtime
         ``"auto"``, ``"onnx"`` or ``"torch"``.
     sample_rate
-        Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz: what lies above 8 kHz
-        is not kept.
+        Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz; what lies above 8 kHz
+        is attenuated as the model attenuates the top of its own band.
     strength_db
         Attenuate nothing by more than this many dB (the "attenuation limit"); None takes the profile's, 0 is no limit.
     clocks

@@ -56,7 +56,7 @@ class Pipeline:
         self._framer.push(np.where(np.abs(samples) < TINY, np.float32(0), samples))
         while (window := self._framer.pop()) is not None:
             self._window = window
-            self._rates.leave(frame(self))
+            self._rates.leave(frame(self), window[0, : self._framer.hop])
 
     def run_frame(self, depth: int, wet: float) -> tuple[Float32, int, int]:
         """Enhance the frame at hand.

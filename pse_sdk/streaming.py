@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from pse_sdk.high_band import HighBand
 from pse_sdk.resampling import Resampler
 
 Float32 = npt.NDArray[np.float32]
@@ -80,7 +81,8 @@ class RateAdapter:
     """The model's rate inside, the app's outside: pushes, pops and counts samples so that none is lost or added.
 
     ``enter`` takes the app's samples and gives the model's; ``leave`` takes the model's and keeps them for
-    ``take``, which always has as many samples as ``enter`` was given, ``latency`` later.
+    ``take``, which always has as many samples as ``enter`` was given, ``latency`` later. At rates above the model's,
+    the band that the model does not hear goes round it.
     """
 
     def __init__(self, rate: int, model_rate: int, window: int, hop: int) -> None:
@@ -88,6 +90,7 @@ class RateAdapter:
         same = rate == model_rate
         self._inward = None if same else Resampler(rate, model_rate)
         self._outward = None if same else Resampler(model_rate, rate)
+        self._high_band = HighBand(rate, model_rate, hop) if rate > model_rate else None
         self._overlap = window - hop
         self.latency = window if same else self._latency(rate / model_rate, window)
         self.reset()
@@ -99,34 +102,44 @@ class RateAdapter:
         return self._inward.half + math.ceil((window + self._outward.half + 1) * ratio) + 1
 
     def reset(self) -> None:
-        for resampler in (self._inward, self._outward):
-            if resampler is not None:
-                resampler.reset()
-        self._ready = np.zeros(self.latency, np.float32)
-        # The model's first samples lie before the first of the input.
-        self._skip = self._overlap if self._inward is not None else 0
-        if self._inward is None:
-            self._ready = np.zeros(self.latency - self._overlap, np.float32)
+        for part in (self._inward, self._outward, self._high_band):
+            if part is not None:
+                part.reset()
+        # The model's first samples lie before the first of the input: they count as latency, or are left out where
+        # the way out is not sample for sample.
+        self._skip = 0 if self._outward is None else self._overlap
+        self._ready = np.zeros(self.latency - (self._overlap if self._outward is None else 0), np.float32)
 
     def enter(self, samples: Float32) -> Float32:
+        if self._high_band is not None:
+            self._high_band.enter(samples)
         return samples if self._inward is None else self._inward.push(samples)
 
     def enter_rest(self) -> Float32:
         """What the inward filter still holds, when no more input will come."""
         return np.zeros(0, np.float32) if self._inward is None else self._inward.flush()
 
-    def leave(self, samples: Float32) -> None:
-        if self._outward is not None:
-            skipped = min(self._skip, len(samples))
-            self._skip -= skipped
-            samples = self._outward.push(samples[skipped:])
-        self._ready = np.concatenate([self._ready, samples])
+    def leave(self, enhanced: Float32, noisy: Float32) -> None:
+        """The next hop at the model's rate, [hop], and the unprocessed samples that it was made of."""
+        if self._skip:
+            self._skip -= len(enhanced)  # the overlap is a whole number of hops
+            return
+        if self._outward is None:
+            self._keep(enhanced)
+        elif self._high_band is None:
+            self._keep(self._outward.push(enhanced))
+        else:
+            self._keep(self._high_band.join(self._outward.push(self._high_band.split(enhanced, noisy))))
 
     def leave_rest(self) -> None:
         if self._outward is not None:
-            self._ready = np.concatenate([self._ready, self._outward.flush()])
+            rest = self._outward.flush()
+            self._keep(rest if self._high_band is None else self._high_band.join(rest))
 
     def take(self, count: int) -> Float32:
         out, self._ready = self._ready[:count], self._ready[count:]
         # After a flush, rounding at both filters may leave the very last sample open: it is silence.
         return out if len(out) == count else np.concatenate([out, np.zeros(count - len(out), np.float32)])
+
+    def _keep(self, samples: Float32) -> None:
+        self._ready = np.concatenate([self._ready, samples])

@@ -52,7 +52,7 @@ def test_samples_come_out_as_many_as_went_in_and_are_never_late(rate: int, sizes
     for block in cut(np.ones(6000, np.float32), sizes):
         framer.push(adapter.enter(block))
         while (w := framer.pop()) is not None:
-            adapter.leave(w[0, :HOP])
+            adapter.leave(w[0, :HOP], w[0, :HOP])
         before = len(adapter._ready)
         assert before >= len(block), "the latency is too short: silence would have to be made up"
         assert len(adapter.take(len(block))) == len(block)
