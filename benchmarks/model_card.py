@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pse_sdk.runtimes.bundled import checksum
+from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.onnx import OnnxRuntime
 
 ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
@@ -62,10 +62,10 @@ def main(
         "limits": "16 kHz. Other talkers are kept or weakened, not chosen between. "
         "Trained on English, part of it accented; music and singing are treated as noise.",
     }
-    target = ASSETS / f"{model.stem}.json"
-    shutil.copyfile(model, target.with_suffix(".onnx"))
-    target.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {target} and {target.with_suffix('.onnx').name}")
+    target = ASSETS / f"{model.stem}.onnx"
+    shutil.copyfile(model, target)
+    card_path(target).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {target} and its card")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ class Profile:
     low_battery: float = 0.0
     strength_db: float = 0.0
 
+    def __post_init__(self) -> None:
+        values = dataclasses.asdict(self)
+        del values["name"]
+        _check(values, self.name)
+
 
 @dataclass(frozen=True)
 class _Rule:
@@ -96,11 +101,9 @@ def load_profile(name: str | Path | Profile) -> Profile:
     """
     if isinstance(name, Profile):
         return name
-    fixed = re.fullmatch(r"fixed-(\d{1,2})", str(name))
+    fixed = re.fullmatch(r"fixed-([1-9]\d?)", str(name))
     if fixed:
-        depth = int(fixed[1])
-        # A share of 1 and no margin: the depth is pinned, nothing is to be predicted.
-        return _checked({"min_depth": depth, "max_depth": depth, "cpu_share": 1.0}, str(name), str(name))
+        return Profile(str(name), min_depth=int(fixed[1]), max_depth=int(fixed[1]), cpu_share=1.0)
     path = Path(name)
     if path.suffix == ".toml":
         try:
@@ -137,16 +140,17 @@ def _parse(text: str, name: str, where: str) -> Profile:
 
 
 def _checked(values: dict[str, Any], name: str, where: str) -> Profile:
+    _check(values, where)
+    return Profile(name, **values)
+
+
+def _check(values: dict[str, Any], where: str) -> None:
     for key, value in values.items():
         rule = _RULES.get(key)
         if rule is None:
             raise ProfileError(f"profile {where}: unknown key {key!r}; allowed: {', '.join(_RULES)}")
         if not rule.holds(value):
             raise ProfileError(f"profile {where}: {key} = {value!r}: must be {rule.allowed}")
-    profile = dataclasses.replace(Profile(name), **values)
-    if profile.max_depth and profile.min_depth > profile.max_depth:
-        raise ProfileError(f"profile {where}: min_depth = {profile.min_depth}: must not be above "
-                           f"max_depth = {profile.max_depth}")  # fmt: skip
-    if name.startswith("fixed-") and profile.min_depth == 0 and profile.max_depth == 0:
-        raise ProfileError(f"profile {where}: the depth must be at least 1")
-    return profile
+    shallowest, deepest = values.get("min_depth", 1), values.get("max_depth", 0)
+    if deepest and shallowest > deepest:
+        raise ProfileError(f"profile {where}: min_depth = {shallowest}: must not be above max_depth = {deepest}")

@@ -28,11 +28,13 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
         raise AudioError(f"{path}: is a folder, not a recording")
     if not path.exists():
         raise AudioError(f"{path}: no such file")
+    if not path.is_file():
+        raise AudioError(f"{path}: is a pipe or device; save it to a file first")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty")
     try:
         file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:
+    except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
         raise AudioError(f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): "
                          f"{_reason(error)}") from error  # fmt: skip
     with file:
@@ -65,11 +67,13 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
     if not path.parent.is_dir():
         raise AudioError(f"{path}: there is no folder {path.parent}")
     try:
-        with (
-            write_atomically(path) as temporary,
-            soundfile.SoundFile(temporary, "w", like.samplerate, like.channels, subtype, format=container) as out,
-        ):
-            yield out
+        with write_atomically(path) as temporary:
+            with soundfile.SoundFile(temporary, "w", like.samplerate, like.channels, subtype, format=container) as out:
+                yield out
+                written = out.frames
+            # Compressed formats write their last data while closing, and say nothing if that fails.
+            if soundfile.info(temporary).frames < written:
+                raise AudioError(f"{path}: could not be written whole; is the disk full?")
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(f"{path}: cannot be written ({_reason(error)})") from error
 

@@ -17,6 +17,9 @@ GAIN_DEVIATION = 0.02
 GAIN_CPU = 0.05
 # How fast one depth's share of the total cost moves to what this machine shows.
 GAIN_BASE = 0.01
+# What was learned of one depth fades over about ten seconds: nothing else would correct a wrong share of a depth
+# that does not run.
+LEAK_BASE = 0.001
 # A frame this many deviations above the estimate is an outlier. One on its own is most often the operating
 # system's doing and says nothing of the next frame; a second in a row is a new situation and counts at once.
 OUTLIER = 4.0
@@ -69,7 +72,7 @@ class DepthController:
     """
 
     def __init__(self, profile: Profile, costs: Sequence[float], hop_s: float) -> None:
-        self._base = list(costs)
+        self._expected, self._base = tuple(costs), list(costs)
         self.hop_s = hop_s
         self._slowdown, self._deviation, self._cpu_factor = 1.0, START_DEVIATION, 1.0
         self._after_outlier = False
@@ -79,6 +82,7 @@ class DepthController:
         self._since_up = 1 << 30
         self._backoff = 1
         self.misses = 0
+        self._decision = Decision(profile.max_depth or len(self._base), "start")
         self.set_profile(profile)
         self._decision = Decision(*self._fit(self.deepest, "start"))
 
@@ -89,6 +93,9 @@ class DepthController:
         self.deepest = min(profile.max_depth or blocks, blocks)
         self.shallowest = min(profile.min_depth, self.deepest)
         self._fitting, self._backoff = 0, 1
+        allowed = min(max(self._decision.depth, self.shallowest), self.deepest)
+        if allowed != self._decision.depth:
+            self._decision = Decision(allowed, "the profile asks for it")
 
     @property
     def decision(self) -> Decision:
@@ -133,11 +140,15 @@ class DepthController:
         self._slowdown += error * (GAIN_NEW_SITUATION if outlier else GAIN)
         spread = (abs(error) - self._deviation) * (GAIN if outlier else GAIN_DEVIATION)
         self._deviation = max(self._deviation + spread, LEAST_DEVIATION * self._slowdown)
-        self._base[depth - 1] = base * (1 + GAIN_BASE * (min(ratio / self._slowdown, 2.0) - 1))
+        # Only while the load is steady: as it rises or falls, the difference is its doing and not this depth's.
+        if abs(error) < OUTLIER / 2 * self._deviation:
+            self._base[depth - 1] = base * (1 + GAIN_BASE * (ratio / self._slowdown - 1))
+        self._base = [b + (e - b) * LEAK_BASE for b, e in zip(self._base, self._expected, strict=True)]
 
     def _forget(self) -> None:
         self._slowdown += (1 - self._slowdown) * FORGET
         self._deviation += (START_DEVIATION - self._deviation) * FORGET
+        self._cpu_factor += (1 - self._cpu_factor) * FORGET
 
     def _decide(self) -> Decision:
         now = self._decision.depth

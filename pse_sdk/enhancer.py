@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -141,9 +142,10 @@ class Enhancer:
         Raises
         ------
         UsageError
-            For more than one channel, a type that changes within a stream, or use from two threads at once.
+            For more than one channel, a type that changes within a stream, or use from two threads at once; the
+            stream goes on. After any other exception a new stream begins.
         """
-        with self._exclusive():
+        with self._exclusive(), self._restart_on_error():
             block = np.asarray(block)
             if self._format is None:
                 self._format = PcmFormat.of(block).must_be_mono()
@@ -160,7 +162,7 @@ class Enhancer:
 
     def flush(self) -> AnyAudio:
         """The last `latency` samples of the stream; afterwards a new one begins."""
-        with self._exclusive():
+        with self._exclusive(), self._restart_on_error():
             pcm = self._format or PcmFormat(np.dtype(np.float32), 1, False)
             tail = self._pipeline.flush(self._live_frame)
             self._restart()
@@ -228,7 +230,7 @@ class Enhancer:
         self._strength_db = _checked_strength(strength_db)
 
     def stats(self) -> Stats:
-        """What the stream did so far, and why it runs at its depth."""
+        """What the streams of this object did so far, and why the present one runs at its depth."""
         pinned = self._pinned is not None
         decision = self._controller.decision
         return self._statistics.summary(
@@ -287,6 +289,17 @@ class Enhancer:
             raise UsageError(f"profile {profile.name}: depth {max(profile.min_depth, profile.max_depth)}, but model "
                              f"{self.description.name!r} has depths 1 to {blocks}")  # fmt: skip
 
+    @contextmanager
+    def _restart_on_error(self) -> Iterator[None]:
+        """A frame that failed has left samples half-way: a new stream is better than one that is shifted for good."""
+        try:
+            yield
+        except UsageError:
+            raise
+        except BaseException:
+            self._restart()
+            raise
+
     def _exclusive(self) -> _Exclusive:
         return _Exclusive(self._lock)
 
@@ -310,7 +323,8 @@ def _piece(rate: int) -> int:
 
 
 def _checked_strength(strength_db: float | None) -> float | None:
-    if strength_db is not None and not 0 <= strength_db <= 120:
+    number = isinstance(strength_db, (int, float)) and not isinstance(strength_db, bool)
+    if strength_db is not None and not (number and 0 <= strength_db <= 120):
         raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
     return strength_db
 

@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pse_sdk.errors import AudioError
+
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not."""
+    """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not.
+
+    Raises `AudioError` where ``path`` exists and is not a file: a pipe or device is not to be replaced by one.
+    A link stays, and what it points to is replaced.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise AudioError(f"{path}: exists and is not a file; choose another output")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
@@ -17,10 +18,13 @@ PERIOD_S = 0.5
 
 @dataclass(frozen=True)
 class Clocks:
-    """Where time comes from, in seconds: the wall, and this thread's share of a core. Tests pass their own."""
+    """Where time comes from, in seconds: the wall, and this thread's share of a core. Tests pass their own.
+
+    Windows counts a thread's time in ticks of 16 ms, many frames long: the wall stands for it there.
+    """
 
     wall: Callable[[], float] = time.perf_counter
-    cpu: Callable[[], float] = time.thread_time
+    cpu: Callable[[], float] = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 class LoadMonitor:
@@ -45,6 +49,7 @@ class LoadMonitor:
     def stop(self) -> None:
         self._stopping.set()
         self._thread = None
+        self.load = Load()  # what was read will soon be untrue
 
 
 def read_load() -> Load:
@@ -65,8 +70,9 @@ def read_load() -> Load:
 def _watch(monitor: weakref.ref[LoadMonitor], stopping: threading.Event, period_s: float) -> None:
     read_load()  # the first CPU reading has nothing to compare with
     while not stopping.wait(period_s):
+        load = read_load()
         alive = monitor()
-        if alive is None:
+        if alive is None or stopping.is_set():
             return
-        alive.load = read_load()
+        alive.load = load
         del alive

@@ -62,7 +62,8 @@ class PcmFormat:
         return out
 
     def __str__(self) -> str:
-        return f"{self.dtype} with {self.channels} channel{'s' if self.channels > 1 else ''}"
+        shape = f"[samples, {self.channels}]" if self.is_2d else "[samples]"
+        return f"{self.dtype} {shape}"
 
 
 def to_channels(block: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
@@ -71,7 +72,7 @@ def to_channels(block: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
 
 
 def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
-    """float32 in -1..1 (int16 scaled), and how many samples were NaN, infinite or absurd and are now silence."""
+    """float32 (int16 scaled to -1..1), and how many samples were NaN, infinite or absurd and are now silence."""
     if samples.dtype == np.int16:
         return samples.astype(np.float32) / np.float32(INT16_SCALE), 0
     good = np.abs(samples) <= LARGEST  # false for NaN too
@@ -83,6 +84,7 @@ def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
 
 def check_rate(rate: int) -> int:
     """``rate`` as an int; raises `UsageError` outside 8 to 192 kHz."""
-    if isinstance(rate, bool) or int(rate) != rate or not MIN_RATE <= rate <= MAX_RATE:
+    number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
+    if not (number and MIN_RATE <= rate <= MAX_RATE and int(rate) == rate):
         raise UsageError(f"sample rate {rate!r}: must be a whole number from {MIN_RATE} to {MAX_RATE} Hz")
     return int(rate)

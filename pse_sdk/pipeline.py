@@ -67,7 +67,6 @@ class Pipeline:
         """
         ran, head = self._change.next(depth)
         if ran == 0:
-            self._overlap_add.drop()
-            return self._overlap_add.add(self._window * 0, self._window, 0.0), 0, 0
+            return self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0
         enhanced = self.stream.step(self._window, ran, max(head, 1))
         return self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head

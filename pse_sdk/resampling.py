@@ -1,13 +1,14 @@
 """A streaming resampler with a short delay, for real-time audio at other rates than the model's.
 
 soxr's stream is excellent but holds back 37 ms at 48 kHz and 115 ms at 8 kHz, each way, whatever its quality
-setting: more than the whole enhancement. This one holds back 2 ms (of the lower rate's 16 kHz) and is a plain
-windowed-sinc polyphase filter, exact for any ratio of whole-number rates.
+setting: more than the whole enhancement. This one holds back 32 samples of the lower rate, 2 ms at 16 kHz and above,
+and is a plain windowed-sinc polyphase filter, exact for any ratio of whole-number rates.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,7 @@ class Resampler:
         return out
 
 
+@lru_cache(maxsize=8)
 def _filter_bank(up: int, down: int, half: int) -> Float32:
     """Windowed-sinc taps for every fractional position, [up, 2 * half]; each row sums to one."""
     lower = min(1.0, up / down)  # lower rate as a share of the input rate
@@ -78,4 +80,5 @@ def _filter_bank(up: int, down: int, half: int) -> Float32:
     window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (offset / half) ** 2, 0, None))) / np.i0(KAISER_BETA)
     bank = np.sinc(2 * CUTOFF * lower * offset) * window
     out: Float32 = (bank / bank.sum(axis=1, keepdims=True)).astype(np.float32)
+    out.flags.writeable = False  # shared by all resamplers between the same rates
     return out

@@ -14,17 +14,17 @@ RECENT = 2000
 
 @dataclass(frozen=True)
 class Stats:
-    """A stream's statistics.
+    """Statistics of all streams that went through one Enhancer.
 
     Parameters
     ----------
     depth, reason : of the next frame, and why
     frames : enhanced so far; frames_at_depth[d] of them were heard at depth d (0: bypass)
-    mean_depth, depth_changes : over the whole stream
+    mean_depth, depth_changes : over all of them
     misses : frames that took longer than the profile's part of a hop, ``deadline_ms``
     frame_ms_p50, frame_ms_p95, frame_ms_p99 : wall time of the last 2000 frames
     real_time_factor, cpu_share : wall and CPU time of the last 2000 frames over their duration
-    replaced_samples : NaN, infinite or absurd input samples that became silence
+    replaced_samples : NaN, infinite or absurd input samples that became silence, whole recordings included
     load : the system's, where it says
     """
 

@@ -72,10 +72,6 @@ class OverlapAdd:
         done: Float32 = noisy[0, : self.hop] + share * (self._sum[: self.hop] - noisy[0, : self.hop])
         return done
 
-    def drop(self) -> None:
-        """A window that was not enhanced: what the last one left over is not to be heard later."""
-        self._sum[:] = 0
-
 
 class RateAdapter:
     """The model's rate inside, the app's outside: pushes, pops and counts samples so that none is lost or added.

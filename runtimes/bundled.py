@@ -27,8 +27,8 @@ def model_card(name: str) -> dict[str, Any]:
 def find_model(model: str | Path | None) -> Path:
     """The file of a bundled model (by name; None for the default one) or of a user's own (a path).
 
-    The file must have the sha256 that its card states: a ``.json`` of the same name beside it, which bundled
-    models always and other models may have.
+    The file must have the sha256 that its card states: `card_path`, which bundled models
+    always and other models may have.
     """
     name = DEFAULT_MODEL if model is None else str(model)
     path = Path(name)
@@ -44,8 +44,8 @@ def find_model(model: str | Path | None) -> Path:
 
 
 def card_path(model: Path) -> Path:
-    """Where the card of a model file lies."""
-    return model.with_suffix(".json")
+    """Where the card of a model file lies: ``small.onnx.json`` beside ``small.onnx``."""
+    return model.with_name(f"{model.name}.json")
 
 
 def checksum(model: Path) -> str:

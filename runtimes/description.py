@@ -70,7 +70,7 @@ def read_description(metadata: Mapping[str, str], where: str) -> ModelDescriptio
     version = metadata.get(FORMAT_KEY)
     if version is None:
         raise ModelError(f"{where}: not a pse-sdk model (no {FORMAT_KEY} in its metadata); "
-                         "export one with `python -m pse_sdk.exporters`")  # fmt: skip
+                         "`pse export` makes one")  # fmt: skip
     if version != str(FORMAT_VERSION):
         raise ModelError(f"{where}: model format {version}, but this version of pse-sdk reads format "
                          f"{FORMAT_VERSION}; update pse-sdk or export the model again")  # fmt: skip

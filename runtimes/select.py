@@ -21,7 +21,10 @@ def open_runtime(name: str, model: Path) -> Runtime:
 
         return OnnxRuntime(model)
     if name == "torch":
-        from pse_sdk.runtimes.torch import TorchRuntime
+        try:
+            from pse_sdk.runtimes.torch import TorchRuntime
+        except ImportError as error:
+            raise UsageError(f"runtime 'torch' needs {error.name}: pip install 'pse-sdk[torch]'") from None
 
         return TorchRuntime.load(model)
     raise UsageError(f"unknown runtime {name!r}: choose one of {', '.join(RUNTIMES)}")

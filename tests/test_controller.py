@@ -12,6 +12,8 @@ from pse_sdk.controller import DepthController, Load
 HOP = 0.01
 COSTS = [0.1e-3, 0.15e-3, 0.2e-3, 0.25e-3, 0.3e-3]
 BALANCED = load_profile("balanced")
+# 10 % of jitter, the same in every run.
+JITTER = [1 + 0.1 * ((i * 7919) % 13 - 6) / 6 for i in range(3000)]
 
 
 def run(controller: DepthController, slowdowns: list[float]) -> list[int]:
@@ -88,6 +90,34 @@ def test_it_recovers_when_the_load_ends() -> None:
     run(controller, [1.0] * 100 + [40.0] * 200)
     assert controller.decision.depth == 1
     assert run(controller, [1.0] * 2000)[-1] == 5
+
+
+@pytest.mark.parametrize(("on", "off", "pulses"), [(100, 3000, 5), (100, 100, 3), (100, 100, 10), (30, 400, 60)])
+@pytest.mark.parametrize("profile", ["battery", "balanced", "quality"])
+def test_it_recovers_from_any_number_of_pulses_of_load(profile: str, on: int, off: int, pulses: int) -> None:
+    controller = DepthController(load_profile(profile), COSTS, HOP)
+    start = controller.decision.depth
+    run(controller, [jitter * 20 for jitter in JITTER[:on]] + JITTER[:off])
+    for _ in range(pulses):
+        run(controller, [jitter * 20 for jitter in JITTER[:on]] + JITTER[:off])
+    assert run(controller, JITTER * 2)[-1] == start
+
+
+def test_a_raised_minimum_holds_at_once_whatever_the_load() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [60.0] * 100)
+    assert controller.decision.depth == 1
+    controller.set_profile(load_profile("fixed-5"))
+    assert controller.decision.depth == 5
+    assert set(run(controller, [60.0] * 100)) == {5}
+    controller.set_profile(load_profile("fixed-1"))
+    assert controller.decision.depth == 1
+
+
+def test_bypass_forced_by_the_cpu_share_ends_too() -> None:
+    controller = DepthController(Profile("low", min_depth=0, cpu_share=0.1, dwell_s=0.2), COSTS, HOP)
+    assert run(controller, [200.0] * 300)[-1] == 0
+    assert run(controller, [1.0] * 6000)[-1] == 5
 
 
 @pytest.mark.parametrize("slowdown", [1, 5, 10, 14, 16, 18, 25, 60])

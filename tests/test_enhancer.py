@@ -140,7 +140,7 @@ def test_an_empty_recording_stays_empty(enhancer: sdk.Enhancer) -> None:
 
 def test_changing_depth_and_profile_while_running_makes_no_click(tiny_model: Path) -> None:
     enhancer = sdk.Enhancer(model=tiny_model)
-    tone = (0.3 * np.sin(2 * np.pi * 200 * np.arange(48000) / 16000)).astype(np.float32)
+    tone = (0.3 * np.sin(2 * np.pi * 210 * np.arange(48000) / 16000)).astype(np.float32)
     steps = {}
     for depth in (1, 2, 3):
         enhancer.set_depth(depth)
@@ -247,7 +247,7 @@ def test_a_type_that_changes_within_a_stream_is_refused(enhancer: sdk.Enhancer) 
         enhancer.process(np.zeros(160, np.int16))
 
 
-@pytest.mark.parametrize("rate", [0, 7999, 192001, 16000.5, True])
+@pytest.mark.parametrize("rate", [0, 7999, 192001, 16000.5, True, None, "48k", float("nan")])
 def test_a_rate_out_of_range_is_refused(tiny_model: Path, rate: float) -> None:
     with pytest.raises(sdk.UsageError, match="8000 to 192000"):
         sdk.Enhancer(model=tiny_model, sample_rate=rate)  # type: ignore[arg-type]
@@ -264,10 +264,27 @@ def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:
         sdk.Enhancer("fixed-4", model=tiny_model)
 
 
-@pytest.mark.parametrize("strength", [-1, 121, float("nan")])
+@pytest.mark.parametrize("strength", [-1, 121, float("nan"), "6", True])
 def test_a_strength_out_of_range_is_refused(tiny_model: Path, strength: float) -> None:
     with pytest.raises(sdk.UsageError, match="strength_db"):
         sdk.Enhancer(model=tiny_model, strength_db=strength)
+
+
+def test_after_a_frame_that_failed_a_new_stream_begins_aligned(tiny_model: Path, speechlike: Make) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model)
+    enhancer.set_depth(2)
+    signal = speechlike(4800)
+    works = enhancer._pipeline.stream.step
+
+    def fail(*arguments: object) -> np.ndarray:
+        raise RuntimeError("the runtime is gone")
+
+    enhancer.process(signal[:1000])
+    enhancer._pipeline.stream.step = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        enhancer.process(signal[1000:2000])
+    enhancer._pipeline.stream.step = works  # type: ignore[method-assign]
+    np.testing.assert_array_equal(stream(enhancer, signal, [480]), enhancer.enhance(signal))
 
 
 def test_the_rate_of_a_stream_cannot_change(enhancer: sdk.Enhancer) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,23 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pse_sdk.audio import is_audio_name, open_audio, read_blocks, write_audio
+from pse_sdk.audio import open_audio, read_blocks, write_audio
+from pse_sdk.cli.jobs import SUFFIX, Job, plan
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import PseError, UsageError
-
-SUFFIX = "-clean"
-
-
-@dataclass(frozen=True)
-class Job:
-    source: Path
-    target: Path
+from pse_sdk.errors import PseError
 
 
 def enhance(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Recordings, or folders of them.")],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o", "--output", help=f"File or folder to write; NAME{SUFFIX}.EXT beside each input if not given."
         ),
@@ -59,7 +50,7 @@ def enhance(
                     f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}",
                     markup=False, highlight=False,
                 )  # fmt: skip
-            except PseError as error:
+            except (PseError, OSError, UnicodeError) as error:
                 failed.append(job.source)
                 progress.console.print(f"pse: {error}", markup=False, highlight=False, style="red")
             progress.remove_task(task)
@@ -68,44 +59,6 @@ def enhance(
             names = ", ".join(map(str, failed))
             console.print(f"pse: {len(failed)} of {len(jobs)} failed: {names}", markup=False, highlight=False)
         raise typer.Exit(1)
-
-
-def plan(inputs: Iterable[Path], output: Path | None) -> list[Job]:
-    """Which file goes where. Raises `UsageError` where that is unclear or would overwrite an input."""
-    jobs: list[Job] = []
-    inputs = list(inputs)
-    one_file = len(inputs) == 1 and not inputs[0].is_dir()
-    into_folder = output is not None and (output.is_dir() or not one_file)
-    if output is not None and into_folder and output.is_file():
-        raise UsageError(f"{output} is a file: several recordings need a folder to go to")
-    for given in inputs:
-        for source in _recordings(given):
-            if output is None:
-                target = source.with_name(f"{source.stem}{SUFFIX}{source.suffix}")
-            else:
-                target = (
-                    output / (source.relative_to(given) if given.is_dir() else source.name) if into_folder else output
-                )
-            jobs.append(Job(source, target))
-    targets = [job.target.resolve() for job in jobs]
-    for job, target in zip(jobs, targets, strict=True):
-        if target in {other.source.resolve() for other in jobs}:
-            raise UsageError(f"{job.target} is an input too: choose another output, so that no recording is lost")
-        if targets.count(target) > 1:
-            raise UsageError(f"two recordings would be written to {job.target}: enhance them one by one")
-    for job in jobs:
-        if into_folder:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-    return jobs
-
-
-def _recordings(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    found = sorted(p for p in given.rglob("*") if p.is_file() and is_audio_name(p) and not p.stem.endswith(SUFFIX))
-    if not found:
-        raise UsageError(f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF)")
-    return found
 
 
 def _enhance_file(enhancer: Enhancer, job: Job, progress: Progress, task: TaskID) -> float:

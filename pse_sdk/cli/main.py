@@ -35,6 +35,12 @@ def run() -> None:
         sys.exit(typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0)
     except PseError as error:
         _complain(str(error), 1)
+    except BrokenPipeError:
+        # The reader (`| head`) is gone; Python would complain once more while closing standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (OSError, UnicodeError) as error:  # a name too long, a folder that may not be read: the system says it best
+        _complain(str(error), 1)
     except TyperException as error:
         message = error.format_message().rstrip(".")
         if not message:  # `pse` alone: the help was printed
@@ -42,10 +48,6 @@ def run() -> None:
         _complain(f"{message}; `pse --help` tells more", error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", 130)
-    except BrokenPipeError:
-        # The reader (`| head`) is gone; Python would complain once more while closing standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _complain(message: str, code: int) -> NoReturn:

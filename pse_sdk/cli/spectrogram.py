@@ -29,13 +29,13 @@ def spectrogram(
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
 ) -> None:
     """Draw spectrograms of a recording before and after enhancement."""
-    target = output or source.with_suffix(".png")
+    target = output or source.with_name(f"{source.stem}.png")
     if target.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{target}: pictures are written as .png, .pdf or .svg")
     if not target.parent.is_dir():
         raise AudioError(f"{target}: there is no folder {target.parent}")
-    enhancer = Enhancer(profile, model=model)
     samples, rate = _first_minute(source)
+    enhancer = Enhancer(profile, model=model)
     shown = {"before": samples}
     depths = list(range(1, enhancer.max_depth + 1)) if every_depth else [None]
     for depth in depths:

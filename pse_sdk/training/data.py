@@ -71,13 +71,15 @@ def data_folder(option: Path | None) -> Path:
 def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -> Clips:
     """Recordings of one kind and split, decoded into the cache on first use.
 
-    The cache file is named after the rows of the index, so that a changed index makes a new one.
+    The cache file is named after the folder, the rows of the index and the sizes of the files: what changed is decoded
+    anew.
     """
     with (folder / "index.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["kind"] == kind and row["split"] == split]
     if not rows:
         raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}")
-    key = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    sizes = [(folder / row["path"]).stat().st_size for row in rows]
+    key = hashlib.sha256(json.dumps([str(folder.resolve()), rows, sizes]).encode()).hexdigest()[:16]
     cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"
     stem = cache / f"{kind}-{split}-{key}"
     if not stem.with_suffix(".json").exists():

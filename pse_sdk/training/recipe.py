@@ -59,28 +59,38 @@ class Recipe:
 
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """A bundled recipe by name, or a file by path; ``settings`` are ``key=value``, as in ``model.blocks=3``."""
-    path = Path(name)
-    if path.suffix == ".toml":
-        text = path.read_text(encoding="utf-8")
-    else:
-        known = resources.files("pse_sdk.training").joinpath("recipes")
-        names = sorted(entry.name.removesuffix(".toml") for entry in known.iterdir() if entry.name.endswith(".toml"))
-        if name not in names:
-            raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(names)}")
-        text = known.joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    try:
-        tables: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"recipe {name}: not valid TOML: {error}") from error
+    tables = _parse(_read(name), f"recipe {name}")
     for setting in settings:
-        key, _, value = setting.partition("=")
-        *tables_on_the_way, last = key.split(".")
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ProfileError(f"setting {setting!r}: must be key=value, as in model.blocks=3")
+        *on_the_way, last = key.strip().split(".")
         table = tables
-        for part in tables_on_the_way:
+        for part in on_the_way:
             table = table.setdefault(part, {})
-        table[last] = tomllib.loads(f"value = {value}")["value"]
-    recipe: Recipe = _build(Recipe, {"name": path.stem, **tables}, name)
+        table[last] = _parse(f"value = {value}", f"setting {setting!r}")["value"]
+    recipe: Recipe = _build(Recipe, {"name": Path(name).stem, **tables}, name)
     return recipe
+
+
+def _read(name: str) -> str:
+    if Path(name).suffix == ".toml":
+        try:
+            return Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"recipe {name}: cannot be read ({error})") from error
+    bundled = resources.files("pse_sdk.training").joinpath("recipes")
+    names = sorted(entry.name.removesuffix(".toml") for entry in bundled.iterdir() if entry.name.endswith(".toml"))
+    if name not in names:
+        raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(names)}")
+    return bundled.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{where}: not valid TOML: {error}") from error
 
 
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from pse_sdk.errors import UsageError
 from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import data_folder, load_clips
@@ -45,11 +46,13 @@ def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, r
     """
     folder = data_folder(data)
     output.mkdir(parents=True, exist_ok=True)
-    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     if processes > 1:
         torch.set_num_threads(1)
     last = output / "last.ckpt"
+    if last.exists() and not resume:
+        raise UsageError(f"{output} holds a training run: go on with --resume, or choose another folder")
     done = _steps_done(last) if resume else 0
+    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     per_step = recipe.batch * processes
     train_set = mixtures(folder, "train", recipe.mixing, recipe.steps * per_step, recipe.seed, first=done * per_step)
     valid_set = mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED)

@@ -1,5 +1,6 @@
 """The ``pse`` command: files come out complete or not at all, and a mistake is one line and an exit code."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,45 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     assert message in text
     assert len(text.strip().splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_an_output_with_a_slash_is_a_folder(run, tmp_path: Path) -> None:
+    assert run("enhance", recording(tmp_path / "a.wav"), "-o", f"{tmp_path}/cleaned/")[0] == 0
+    assert (tmp_path / "cleaned" / "a.wav").is_file()
+
+
+def test_a_pipe_is_neither_read_nor_replaced(run, tmp_path: Path) -> None:
+    source, pipe = recording(tmp_path / "a.wav"), tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    for arguments, message in ((["-o", pipe], "is not a file"), ([], "no such file")):
+        code, text = run("enhance", source if arguments else tmp_path / "b.wav", *arguments)
+        assert (code, message in text) == (1, True), text
+    assert "save it to a file first" in run("enhance", pipe)[1]
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_and_its_target_is_written(run, tmp_path: Path) -> None:
+    source, target = recording(tmp_path / "a.wav"), recording(tmp_path / "b.wav", seconds=0.1)
+    (tmp_path / "link.wav").symlink_to(target)
+    assert run("enhance", source, "-o", tmp_path / "link.wav")[0] == 0
+    assert (tmp_path / "link.wav").is_symlink()
+    assert soundfile.info(target).frames == 8000
+
+
+def test_names_that_cannot_be_are_one_line_each_and_the_rest_is_done(run, tmp_path: Path) -> None:
+    good = recording(tmp_path / "good.wav")
+    code, text = run("enhance", tmp_path / f"{'x' * 300}.wav", good)
+    assert code == 1
+    assert "Traceback" not in text
+    code, text = run("enhance", good, good.with_name("other.wav"), "-o", good / "sub")
+    assert code == 1
+    assert len(text.strip().splitlines()) == 1
+
+
+def test_hidden_files_in_a_folder_are_left_alone(run, tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "a.wav")
+    (tmp_path / "in" / "._a.wav").write_text("of another operating system")
+    assert run("enhance", tmp_path / "in")[0] == 0
 
 
 def test_a_file_at_a_rate_out_of_range_is_refused(run, tmp_path: Path) -> None:

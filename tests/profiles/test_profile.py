@@ -47,6 +47,17 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(tmp_path: Path
         load_profile(file)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"max_depth": -1}, {"max_depth": 2.5}, {"strength_db": float("nan")}, {"strength_db": -6}, {"cpu_share": 50},
+     {"deadline_share": 0}, {"min_depth": 4, "max_depth": 2}],
+    ids=str,
+)  # fmt: skip
+def test_a_profile_made_in_code_is_checked_too(values: dict[str, float]) -> None:
+    with pytest.raises(ProfileError, match="profile mine: "):
+        Profile("mine", **values)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["turbo", "", "fixed-0", "fixed-x", "none.toml", "../battery"])
 def test_an_unknown_profile_is_refused(name: str) -> None:
     with pytest.raises(ProfileError):

@@ -27,7 +27,7 @@ def test_bundled_models_stay_under_40_megabytes() -> None:
 
 def test_a_bundled_model_with_one_byte_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = bundled.find_model(None)
-    for file in (source, source.with_suffix(".json")):
+    for file in (source, bundled.card_path(source)):
         shutil.copy(file, tmp_path)
     content = bytearray((tmp_path / source.name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -51,11 +51,11 @@ def test_a_users_model_is_checked_against_its_card_if_it_has_one(tiny_model: Pat
     model = tmp_path / "mine.onnx"
     shutil.copy(tiny_model, model)
     assert bundled.find_model(model) == model
-    model.with_suffix(".json").write_text(json.dumps({"sha256": bundled.checksum(model)}))
+    bundled.card_path(model).write_text(json.dumps({"sha256": bundled.checksum(model)}))
     assert bundled.find_model(model) == model
     model.write_bytes(model.read_bytes() + b"x")
     with pytest.raises(ModelError, match=r"mine\.onnx: was changed.*export it again"):
         bundled.find_model(model)
-    model.with_suffix(".json").write_text("[")
-    with pytest.raises(ModelError, match=r"mine\.json: the card of model 'mine' cannot be read"):
+    bundled.card_path(model).write_text("[")
+    with pytest.raises(ModelError, match=r"mine\.onnx\.json: the card of model 'mine' cannot be read"):
         bundled.find_model(model)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.errors import AudioError, ProfileError
+from pse_sdk.errors import AudioError, ProfileError, UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.training.data import data_folder, load_clips
 from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss
@@ -159,6 +159,11 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
         load_recipe("small", ["model.hop=150"])
     with pytest.raises(ProfileError, match=r"unknown recipe 'large'.*small"):
         load_recipe("large")
+    for setting in ("steps", "steps=abc", "steps="):
+        with pytest.raises(ProfileError, match=f"setting '{setting}'"):
+            load_recipe("small", [setting])
+    with pytest.raises(ProfileError, match=r"gone\.toml: cannot be read"):
+        load_recipe(str(tmp_path / "gone.toml"))
     (tmp_path / "r.toml").write_text("steps = ")
     with pytest.raises(ProfileError, match=r"r\.toml"):
         load_recipe(str(tmp_path / "r.toml"))
@@ -185,6 +190,8 @@ def test_a_few_steps_of_training_make_a_model_and_resume(
     assert record["steps"] == 4
     assert stack.config.blocks == 2
     before = weights.read_bytes()
+    with pytest.raises(UsageError, match="holds a training run"):
+        training.train(load_recipe("small", settings), folder, tmp_path / "run")
     training.train(load_recipe("small", [*settings, "steps=6"]), folder, tmp_path / "run", resume=True)
     assert load_stack(weights)[1]["steps"] == 6
     assert weights.read_bytes() != before

@@ -1,0 +1,76 @@
+"""Which recording goes where: planned before any is touched, so that a mistake costs nothing."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pse_sdk.audio import is_audio_name
+from pse_sdk.errors import UsageError
+
+SUFFIX = "-clean"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
+    """A job per recording. ``output`` is a file for a single one, a folder for several or if it ends in a slash.
+
+    Raises `UsageError` where something would be overwritten that is an input, or written twice.
+    """
+    folder = _folder(inputs, output)
+    jobs = [Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given)]
+    sources = {job.source.resolve() for job in jobs}
+    targets = Counter(job.target.resolve() for job in jobs)
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise UsageError(f"{job.target} is an input too: choose another output, so that no recording is lost")
+        if targets[job.target.resolve()] > 1:
+            raise UsageError(f"two recordings would be written to {job.target}: enhance them one by one")
+    if folder is not None:
+        for parent in {job.target.parent for job in jobs}:
+            parent.mkdir(parents=True, exist_ok=True)
+    return jobs
+
+
+def _folder(inputs: Sequence[Path], output: str | None) -> Path | None:
+    """The folder to write to, if ``output`` is one."""
+    if output is None:
+        return None
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return path
+    if len(inputs) == 1 and not inputs[0].is_dir():
+        return None
+    if path.exists():
+        raise UsageError(f"{output} is a file: several recordings need a folder to go to")
+    return path
+
+
+def _target(source: Path, given: Path, folder: Path | None, output: str | None) -> Path:
+    if folder is not None:
+        return folder / (source.relative_to(given) if given.is_dir() else source.name)
+    return source.with_name(f"{source.stem}{SUFFIX}{source.suffix}") if output is None else Path(output)
+
+
+def _recordings(given: Path) -> list[Path]:
+    """A file itself, or the recordings in a folder; not hidden files, nor what an earlier run wrote."""
+    if not given.is_dir():
+        return [given]
+    found = sorted(
+        path
+        for path in given.rglob("*")
+        if is_audio_name(path) and not path.name.startswith(".") and not path.stem.endswith(SUFFIX) and path.is_file()
+    )
+    if not found:
+        raise UsageError(f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF)")
+    return found
