@@ -88,9 +88,10 @@ def _read(name: str) -> str:
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        tables: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{where}: not valid TOML: {error}") from error
+    return tables
 
 
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
