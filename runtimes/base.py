@@ -39,6 +39,10 @@ class Stream(Protocol):
 
     def set_states(self, hidden: Float32, cell: Float32) -> None: ...
 
+    def forget(self, depth: int) -> None:
+        """Set the states of all blocks above ``depth`` to zero: they did not run, and what they knew is old."""
+        ...
+
     def reset(self) -> None:
         """Back to the states of a new stream; the speaker stays."""
         ...

@@ -111,9 +111,12 @@ class OnnxStream:
         self._now.hidden[...] = hidden
         self._now.cell[...] = cell
 
+    def forget(self, depth: int) -> None:
+        self._now.hidden[depth:] = 0
+        self._now.cell[depth:] = 0
+
     def reset(self) -> None:
-        self._now.hidden[...] = 0
-        self._now.cell[...] = 0
+        self.forget(0)
 
     def _step_many(self, windows: Float32) -> Float32:
         inputs = {

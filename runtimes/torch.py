@@ -65,6 +65,10 @@ class TorchStream:
         self._state.hidden[:, 0] = torch.from_numpy(hidden)
         self._state.cell[:, 0] = torch.from_numpy(cell)
 
+    def forget(self, depth: int) -> None:
+        self._state.hidden[depth:] = 0
+        self._state.cell[depth:] = 0
+
     def reset(self) -> None:
         self._state = self._stack.initial_state()
 

@@ -49,6 +49,19 @@ def test_states_can_be_saved_and_put_back(tiny_model: Path) -> None:
     assert not stream.states()[0].any()
 
 
+def test_forgetting_clears_the_deeper_blocks_alone(tiny_model: Path, tiny_weights: Path) -> None:
+    windows = np.random.default_rng(0).standard_normal((4, 320)).astype(np.float32)
+    for runtime in (OnnxRuntime(tiny_model), TorchRuntime.load(tiny_weights)):
+        stream = runtime.open_stream()
+        stream.step(windows, 3, 3)
+        before = stream.states()[0]
+        stream.forget(1)
+        after = stream.states()[0]
+        np.testing.assert_array_equal(after[0], before[0])
+        assert before[1:].any()
+        assert not after[1:].any()
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model file at .*gone\.onnx"):
         OnnxRuntime(tmp_path / "gone.onnx")
