@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import lightning
@@ -73,6 +74,8 @@ def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, r
                             save_on_train_epoch_end=False, enable_version_counter=False),
         ],
     )  # fmt: skip
+    # Lightning cannot know that items are numbered and go on where they were.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     trainer.fit(
         JointTraining(recipe),
         # In order: item i is drawn from the seed and i, so the data needs no shuffling.
