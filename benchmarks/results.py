@@ -1,0 +1,112 @@
+"""Write docs/results.md from the figures that the other benchmarks left in docs/*.json.
+
+python benchmarks/quality.py small other.onnx --output docs/quality.json
+python benchmarks/speed.py --output docs/speed.json
+python benchmarks/results.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pse_sdk.models import complexity, preset
+
+DOCS = Path(__file__).parent.parent / "docs"
+E3NET = {"e3net-2": 4.50, "e3net": 6.61, "e3net-8": 10.85}
+BLOOM_PARAMETERS = (0.28, 0.49, 0.71, 0.92, 1.13, 1.34)
+BLOOM_MACS = (0.53, 0.80, 1.07, 1.33, 1.60, 1.87)
+
+
+def main() -> None:
+    """Render the page."""
+    quality = json.loads((DOCS / "quality.json").read_text())
+    speed = json.loads((DOCS / "speed.json").read_text())
+    page = [
+        "# Results",
+        "",
+        "Written by `benchmarks/results.py` from what `benchmarks/quality.py` and `benchmarks/speed.py` measured.",
+        "",
+        "## Quality",
+        "",
+        f"Means over {quality['items']} mixtures of 5 s, dry, SNR drawn from 0 to 15 dB, of speakers and noises that "
+        "were not trained on (seed fixed). Output of the exported file through `Enhancer.enhance`.",
+        "",
+        *_quality(quality["results"]),
+        "",
+        "![A noisy recording and the output of every depth](spectrogram.png)",
+        "",
+        "## Speed",
+        "",
+        "One frame of 10 ms, one thread, ONNX Runtime, x86-64 with VNNI; candidates take turns within one run.",
+        "*Over fixed* compares with a file of that depth alone, *switching* a random new depth at every frame with a "
+        "steady one.",
+        "",
+        *_speed(speed),
+        "",
+        "## Size against the papers",
+        "",
+        *_sizes(),
+        "",
+    ]
+    (DOCS / "results.md").write_text("\n".join(page), encoding="utf-8")
+    print(f"wrote {DOCS / 'results.md'}")
+
+
+def _quality(results: dict[str, list[dict[str, float]]]) -> list[str]:
+    rows = [
+        "| model | depth | SI-SDR dB | gain | PESQ-WB | gain | STOI | DNSMOS sig | bak | ovrl |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, scores in results.items():
+        noisy = scores[0]
+        for depth, score in enumerate(scores):
+            mos = [f"{score[key]:.2f}" if key in score else "" for key in ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")]
+            cells = [
+                name,
+                str(depth) if depth else "unprocessed",
+                f"{score['si_sdr']:.2f}",
+                f"{score['si_sdr'] - noisy['si_sdr']:+.2f}",
+                f"{score['pesq']:.3f}",
+                f"{score['pesq'] - noisy['pesq']:+.3f}",
+                f"{score['stoi']:.4f}",
+                *mos,
+            ]
+            rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def _speed(speed: dict[str, Any]) -> list[str]:
+    rows = [
+        "| precision | depth | p50 ms | p99 ms | real-time factor | of the deepest | over fixed | switching |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    deepest = {row["precision"]: row["p50_ms"] for row in speed["rows"]}  # the last of each precision
+    for row in speed["rows"]:
+        rows.append(
+            f"| {row['precision']} | {row['depth']} | {row['p50_ms']:.3f} | {row['p99_ms']:.3f} | "
+            f"{row['p50_ms'] / speed['hop_ms']:.4f} | {row['p50_ms'] / deepest[row['precision']]:.2f} | "
+            f"{100 * (row['over_fixed'] - 1):+.1f} % | {100 * (row['switching_over_steady'] - 1):+.1f} % |"
+        )
+    return rows
+
+
+def _sizes() -> list[str]:
+    rows = ["| model | depth | parameters, M | paper | MMAC/s | paper |", "|---|---|---|---|---|---|"]
+    for name, published in E3NET.items():
+        cost = complexity(preset(name))[-1]
+        macs = f"{cost.macs_per_second / 1e6:.0f}"
+        rows.append(f"| {name} | {cost.depth} | {cost.parameters / 1e6:.2f} | {published:.2f} | {macs} | |")
+    for cost, millions, giga in zip(complexity(preset("bloom-convtasnet")), BLOOM_PARAMETERS, BLOOM_MACS, strict=True):
+        rows.append(
+            f"| bloom-convtasnet | {cost.depth} | {cost.parameters_with_heads / 1e6:.3f} | {millions:.2f} | "
+            f"{cost.macs_per_second / 1e6:.0f} | {1e3 * giga:.0f} |"
+        )
+    for cost in complexity(preset("small")):
+        rows.append(f"| small | {cost.depth} | {cost.parameters / 1e6:.2f} | | {cost.macs_per_second / 1e6:.0f} | |")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
