@@ -73,16 +73,17 @@ def build(
     hidden = g.op("Split", "hidden", split, outputs=blocks, axis=0)
     cell = g.op("Split", "cell", split, outputs=blocks, axis=0)
     output = "windows"
+    sums = stack.config.head_input == "sum"
     for i in range(fixed_depth or blocks):
         run = partial(_write_block, g, stack, i, zbar, hidden[i], cell[i])
-        passed_on = [zbar, zbar, hidden[i], cell[i]]
+        passed_on = [zbar, hidden[i], cell[i]] if sums else [zbar, hidden[i], cell[i], zbar]
         if fixed_depth is None:
             active = g.one("GreaterOrEqual", "depth", g.constant(i + 1))
-            z, zbar, hidden[i], cell[i] = g.branch(active, run, partial(list, passed_on))
+            written = g.branch(active, run, partial(list, passed_on))
         else:
-            z, zbar, hidden[i], cell[i] = run()
-        read = zbar if stack.config.head_input == "sum" else z
-        speak = partial(_write_head, g, stack, i, read, h)
+            written = run()
+        zbar, hidden[i], cell[i] = written[:3]
+        speak = partial(_write_head, g, stack, i, zbar if sums else written[3], h)
         if fixed_depth is None:
             # Where another head speaks, the output so far is handed on.
             chosen = g.one("Equal", "head", g.constant(i + 1))
@@ -96,14 +97,15 @@ def build(
 
 
 def _write_block(g: GraphWriter, stack: BloomStack, i: int, zbar: str, hidden: str, cell: str) -> list[str]:
-    """Block i + 1: the names of z, zbar, hidden and cell."""
+    """Block i + 1: the names of zbar, hidden and cell, and of z if the heads read that."""
     block = stack.blocks[i]
     if isinstance(block, E3NetBlock):
         z, h, c = layers.write_e3net_block(g, block, zbar, hidden, cell, f"block{i + 1}")
     else:
         assert isinstance(block, ConvTasNetBlock)
         z, h, c = layers.write_convtasnet_block(g, block, zbar, hidden, cell, f"block{i + 1}")
-    return [z, g.one("Add", zbar, z), h, c]
+    written = [g.one("Add", zbar, z), h, c]
+    return written if stack.config.head_input == "sum" else [*written, z]
 
 
 def _write_head(g: GraphWriter, stack: BloomStack, i: int, z: str, h: str) -> list[str]:
