@@ -27,7 +27,6 @@ class HighBand:
 
     def __init__(self, rate: int, model_rate: int, hop: int) -> None:
         self._hops_per_sample = model_rate / rate / hop
-        self._hop = hop
         self._ramp = np.arange(hop, dtype=np.float32) / np.float32(hop)
         self.reset()
 

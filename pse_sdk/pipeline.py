@@ -30,7 +30,6 @@ class Pipeline:
         self._ran = 0
         self.stream = runtime.open_stream()
         self._window: Float32 = np.zeros((1, d.window), np.float32)
-        self._silence = np.zeros(d.hop, np.float32)
 
     @property
     def latency(self) -> int:

@@ -132,6 +132,14 @@ def test_bad_samples_become_silence_are_counted_and_do_not_spread(
     assert enhancer.stats().replaced_samples == len(signal[at : at + count])
 
 
+def test_the_limit_can_change_while_running_and_be_given_back(tiny_model: Path, speechlike: Make) -> None:
+    enhancer, other = sdk.Enhancer(model=tiny_model), sdk.Enhancer(model=tiny_model, strength_db=12)
+    enhancer.set_strength(12)
+    np.testing.assert_array_equal(enhancer.enhance(speechlike(4000)), other.enhance(speechlike(4000)))
+    enhancer.set_strength(None)
+    assert enhancer.strength_db == enhancer.profile.strength_db
+
+
 def test_an_empty_recording_stays_empty(enhancer: sdk.Enhancer) -> None:
     assert enhancer.enhance(np.zeros(0, np.float32)).shape == (0,)
     assert enhancer.enhance(np.zeros((0, 2), np.int16)).shape == (0, 2)
