@@ -106,11 +106,11 @@ def _write_channel_norm(g: GraphWriter, norm: ChannelNorm, x: str, statistics: s
 def write_lstm(g: GraphWriter, lstm: nn.LSTM, x: str, hidden: str, cell: str, name: str) -> tuple[str, str, str]:
     """X is [frames, 1, channels]; hidden and cell are [1, channels] and come out as [1, 1, channels]."""
     parameters = dict(lstm.named_parameters())
-    bias = torch.cat([_gates(parameters["bias_ih_l0"]), _gates(parameters["bias_hh_l0"])])[None]
+    bias = torch.cat([gates(parameters["bias_ih_l0"]), gates(parameters["bias_hh_l0"])])[None]
     # A constant, not a weight: as [1, n] it would pass for a matrix, and a bias keeps full precision.
     biases = g.constant(bias.detach().numpy(), f"{name}.bias")
     states = [g.one("Unsqueeze", state, g.constant([0])) for state in (hidden, cell)]
-    weights = {"input": _gates(parameters["weight_ih_l0"]), "recurrent": _gates(parameters["weight_hh_l0"])}
+    weights = {"input": gates(parameters["weight_ih_l0"]), "recurrent": gates(parameters["weight_hh_l0"])}
     if g.precision != "int8":
         floats = [g.weight(weight[None], f"{name}.{part}") for part, weight in weights.items()]
         y, hidden, cell = g.op("LSTM", x, *floats, biases, "", *states, outputs=3, hidden_size=lstm.hidden_size)
@@ -158,7 +158,7 @@ def write_prelu(g: GraphWriter, prelu: nn.PReLU, x: str) -> str:
     return g.one("PRelu", x, g.weight(prelu.weight, g.unique("slope")))
 
 
-def _gates(weight: Tensor) -> Tensor:
+def gates(weight: Tensor) -> Tensor:
     """Torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell."""
     i, f, c, o = weight.chunk(4)
     return torch.cat([i, o, f, c])

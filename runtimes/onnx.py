@@ -25,7 +25,7 @@ class OnnxRuntime:
         if not path.is_file():
             raise ModelError(f"no model file at {path}; `pse info` lists the models that came with pse-sdk")
         try:
-            self.session = ort.InferenceSession(path, _options(), providers=["CPUExecutionProvider"])
+            self.session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             first_line = str(error).splitlines()[0][:200]
             raise ModelError(f"{path}: ONNX Runtime cannot load it ({first_line})") from error
@@ -51,7 +51,7 @@ class OnnxRuntime:
             raise ModelError(f"{path}: its inputs are not what its description says; export the model again")
 
 
-def _options() -> ort.SessionOptions:
+def session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     # More threads make one frame no faster and, on a busy machine, wait for each other.
     options.intra_op_num_threads = 1

@@ -1,38 +1,69 @@
-"""Weights of a stack as a safetensors file that carries its own config: nothing in it is ever executed."""
+"""Weights as safetensors files that carry their own config: nothing in them is ever executed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.config import StackConfig
+from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.models.stack import BloomStack
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_stack(stack: BloomStack, path: Path, training: Mapping[str, Any]) -> None:
     """Write weights, config, and what is known of the training."""
-    metadata = {"config": json.dumps(stack.config.to_dict()), "training": json.dumps(training)}
-    with write_atomically(path) as temporary:
-        save_file({k: v.contiguous() for k, v in stack.state_dict().items()}, temporary, metadata)
+    _save(stack, stack.config.to_dict(), path, training)
 
 
 def load_stack(path: Path) -> tuple[BloomStack, dict[str, Any]]:
     """The stack and its training record; raises `ModelError` for anything that is not such a file."""
     if not path.is_file():
         raise ModelError(f"no weights at {path}: `pse train` writes OUTPUT/model.safetensors")
+    stack, training = _load(path, lambda config: BloomStack(StackConfig(**config)), "pse train")
+    return stack, training
+
+
+def save_speaker_encoder(encoder: SpeakerEncoder, path: Path, training: Mapping[str, Any]) -> None:
+    """Write weights, config, and what is known of the training."""
+    _save(encoder, encoder.config.to_dict(), path, training)
+
+
+def load_speaker_encoder(path: Path) -> tuple[SpeakerEncoder, dict[str, Any]]:
+    """The encoder and its training record; raises `ModelError` for anything that is not such a file."""
+    if not path.is_file():
+        raise ModelError(f"no weights at {path}: `pse train-encoder` writes OUTPUT/encoder.safetensors")
+
+    def make(config: dict[str, Any]) -> SpeakerEncoder:
+        sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        return SpeakerEncoder(SpeakerEncoderConfig(**sizes))
+
+    encoder, training = _load(path, make, "pse train-encoder")
+    return encoder, training
+
+
+def _save(module: nn.Module, config: Mapping[str, object], path: Path, training: Mapping[str, Any]) -> None:
+    metadata = {"config": json.dumps(config), "training": json.dumps(training)}
+    with write_atomically(path) as temporary:
+        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary, metadata)
+
+
+def _load(path: Path, make: Callable[[dict[str, Any]], Module], command: str) -> tuple[Module, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            stack = BloomStack(StackConfig(**json.loads(metadata["config"])))
-            stack.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            module = make(json.loads(metadata["config"]))
+            module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             training: dict[str, Any] = json.loads(metadata.get("training", "{}"))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: not weights that `pse train` wrote ({error})") from error
-    return stack.eval(), training
+        raise ModelError(f"{path}: not weights that `{command}` wrote ({error})") from error
+    return module.eval(), training

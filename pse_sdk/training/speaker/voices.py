@@ -1,0 +1,104 @@
+"""Embeddings of all training voices, made once before a conditioned stack is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from pse_sdk.errors import AudioError
+from pse_sdk.files import write_atomically
+from pse_sdk.runtimes.bundled import speaker_encoder_path
+from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
+from pse_sdk.training.data import Clips, data_folder, load_clips
+from pse_sdk.training.speaker.damage import Damage, DamageRecipe
+from pse_sdk.training.speaker.segments import SPEEDS, Segment, by_voice, cut
+
+# Below it a segment holds no voice.
+QUIETEST_RMS = 1e-4
+
+
+class Voices:
+    """Segments of one kind and split, each with embeddings of several damaged copies of it.
+
+    Parameters
+    ----------
+    embeddings : [segments, copies, dim], each of length 1; zeros where a segment has none
+    unlabelled : sources whose index names no single speaker
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        segments: Sequence[Segment],
+        embeddings: npt.NDArray[np.float32],
+        unlabelled: Sequence[str] = (),
+    ) -> None:
+        self.clips, self.segments, self.embeddings = clips, segments, embeddings
+        self.dim = embeddings.shape[2]
+        heard = np.any(embeddings != 0, axis=(1, 2))
+        self.numbers = {
+            voice: [n for n in numbers if heard[n]] for voice, numbers in by_voice(clips, segments, unlabelled).items()
+        }
+        self.numbers = {voice: numbers for voice, numbers in self.numbers.items() if numbers}
+        self.of_source: dict[str, list[tuple[str, str, float]]] = {}
+        for voice in self.numbers:
+            self.of_source.setdefault(voice[0], []).append(voice)
+        # One segment to enrol with, and another to speak.
+        self.enrollable = {
+            source: [voice for voice in voices if len(self.numbers[voice]) > 1]
+            for source, voices in self.of_source.items()
+        }
+
+    def save(self, path: Path, encoder: str) -> None:
+        rows = [[s.clip, s.start, s.length, s.speed] for s in self.segments]
+        paths = [clip.path for clip in self.clips.clips]
+        with write_atomically(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                segments=np.array(rows, np.float64),
+                embeddings=self.embeddings.astype(np.float16),
+                about=np.array(json.dumps({"encoder": encoder, "clips": paths})),
+            )
+
+
+def load_voices(path: Path, clips: Clips, unlabelled: Sequence[str]) -> Voices:
+    """What `Voices.save` wrote; raises `AudioError` if it was made of other recordings than ``clips``."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows, embeddings = file["segments"], file["embeddings"].astype(np.float32)
+            about = json.loads(str(file["about"]))
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise AudioError(f"{path}: not a table of voices ({error}); `pse embed-voices` makes one") from error
+    if about["clips"] != [clip.path for clip in clips.clips]:
+        raise AudioError(f"{path}: was made of other recordings; run `pse embed-voices` again")
+    segments = [Segment(int(c), int(s), int(n), float(speed)) for c, s, n, speed in rows]
+    return Voices(clips, segments, embeddings, unlabelled)
+
+
+def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copies: int = 1, seed: int = 0) -> None:
+    """Write ``train.npz`` and ``valid.npz``: every segment's embedding, ``copies`` times, each damaged differently.
+
+    The encoder that came with the package is used if none is given.
+    """
+    folder = data_folder(data)
+    output.mkdir(parents=True, exist_ok=True)
+    runtime = SpeakerEncoderRuntime(encoder or speaker_encoder_path())
+    for split, speeds in (("train", SPEEDS), ("valid", (1.0,))):
+        speech, noise, rooms = (load_clips(folder, kind, split) for kind in ("speech", "noise", "rir"))
+        damage = Damage(noise, rooms, DamageRecipe())
+        segments = cut(speech, speeds)
+        embeddings = np.zeros((len(segments), copies, runtime.description.dim), np.float32)
+        for i, segment in enumerate(track(segments, f"embedding {split}")):
+            x = segment.read(speech)
+            if np.sqrt(np.mean(x**2)) < QUIETEST_RMS:
+                continue
+            for copy in range(copies):
+                rng = np.random.default_rng([seed, i, copy])
+                embeddings[i, copy] = runtime.embed(damage.apply(rng, x))
+        Voices(speech, segments, embeddings).save(output / f"{split}.npz", runtime.description.identity)

@@ -1,0 +1,67 @@
+"""The exported speaker encoder: audio of any length -> an embedding of length 1."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.description import FORMAT_KEY, FORMAT_VERSION
+from pse_sdk.runtimes.onnx import session_options
+
+from pse_sdk.errors import ModelError
+
+ENCODER_KEY = "pse_sdk.speaker_encoder"
+
+
+@dataclass(frozen=True)
+class EncoderDescription:
+    """What a speaker encoder's file says of itself.
+
+    Parameters
+    ----------
+    identity : differs between any two encoders whose embeddings do not mean the same
+    dim : length of the embedding
+    shortest : samples that it needs at least
+    training : data, recipe, error rates: for the record
+    """
+
+    name: str
+    identity: str
+    sample_rate: int
+    dim: int
+    shortest: int
+    precision: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        return {FORMAT_KEY: str(FORMAT_VERSION), ENCODER_KEY: json.dumps(dataclasses.asdict(self))}
+
+
+class SpeakerEncoderRuntime:
+    """A speaker encoder loaded by ONNX Runtime; raises `ModelError` for a file that is none."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ModelError(f"no speaker encoder at {path}; install pse-sdk again")
+        try:
+            self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self.description = EncoderDescription(**json.loads(metadata[ENCODER_KEY]))
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            first_line = (str(error).splitlines() or [""])[0][:200]
+            raise ModelError(f"{path}: not a speaker encoder of pse-sdk ({first_line})") from error
+
+    def embed(self, audio: Float32) -> Float32:
+        """[samples] at ``description.sample_rate`` -> [dim]. Level does not matter."""
+        shortfall = self.description.shortest - len(audio)
+        padded = np.pad(audio, (0, max(0, shortfall)))
+        (embedding,) = self._session.run(["embedding"], {"audio": np.ascontiguousarray(padded, np.float32)})
+        out: Float32 = embedding
+        return out
