@@ -46,7 +46,7 @@ def main(
     for model in models or [None]:
         enhancer = sdk.Enhancer(model=model)
         name = Path(model).stem if model else enhancer.description.name
-        results[name] = _score(enhancer, [pairs[i] for i in range(items)], with_dnsmos, name)
+        results[name] = _score(enhancer, [pairs[i][:2] for i in range(items)], with_dnsmos, name)
     _print(results)
     if output:
         output.write_text(json.dumps({"items": items, "seed": VALID_SEED, "results": results}, indent=1) + "\n")

@@ -5,11 +5,15 @@ A second implementation can run the file from this alone: see ``docs/model-forma
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pse_sdk.errors import ModelError
 
@@ -33,6 +37,10 @@ class ModelDescription:
     macs_per_second, parameters : at depth 1..L
     precision : how weights are stored: fp32, fp16 or int8
     anyone : the ``speaker`` input that stands for no enrolment
+    speaker_dim : length of a speaker embedding; 0 for a model that cannot be personalised
+    speaker_encoder : identity of the encoder whose embeddings the model was trained with
+    speaker_projection : base64 of little-endian float16 [channels, speaker_dim]; it times an embedding is the
+        ``speaker`` input for that voice
     architecture : the exporter's config, for the record
     training : data, recipe, seed, scores: for the record
     """
@@ -50,6 +58,9 @@ class ModelDescription:
     precision: str
     licence: str
     anyone: tuple[float, ...] = ()
+    speaker_dim: int = 0
+    speaker_encoder: str = ""
+    speaker_projection: str = ""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,6 +71,12 @@ class ModelDescription:
     @property
     def hop_seconds(self) -> float:
         return self.hop / self.sample_rate
+
+    def project(self, embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The ``speaker`` input [channels] for a voice's embedding [speaker_dim]."""
+        matrix = _unpack(self.speaker_projection).reshape(self.channels, self.speaker_dim)
+        out: npt.NDArray[np.float32] = matrix @ embedding
+        return out
 
     def to_metadata(self) -> dict[str, str]:
         return {FORMAT_KEY: str(FORMAT_VERSION), DESCRIPTION_KEY: json.dumps(dataclasses.asdict(self))}
@@ -76,12 +93,23 @@ def read_description(metadata: Mapping[str, str], where: str) -> ModelDescriptio
                          f"{FORMAT_VERSION}; update pse-sdk or export the model again")  # fmt: skip
     try:
         values: dict[str, Any] = json.loads(metadata[DESCRIPTION_KEY])
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        # What a later version added without need for a new format is left unread.
+        known = {field.name for field in dataclasses.fields(ModelDescription)}
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         description = ModelDescription(**fields)
         _check(description)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{where}: its description is damaged ({error}); export the model again") from error
     return description
+
+
+def pack_matrix(matrix: npt.NDArray[np.float32]) -> str:
+    """A matrix as `ModelDescription.speaker_projection` holds it."""
+    return base64.b64encode(matrix.astype("<f2").tobytes()).decode()
+
+
+def _unpack(packed: str) -> npt.NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(packed, validate=True), "<f2").astype(np.float32)
 
 
 def _check(d: ModelDescription) -> None:
@@ -95,3 +123,5 @@ def _check(d: ModelDescription) -> None:
         raise ValueError("costs are not given for every depth")
     if len(d.anyone) not in (0, d.channels):
         raise ValueError("the speaker vector has the wrong length")
+    if not isinstance(d.speaker_dim, int) or len(_unpack(d.speaker_projection)) != d.channels * d.speaker_dim:
+        raise ValueError("the speaker projection has the wrong size")

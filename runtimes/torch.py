@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from pse_sdk.runtimes.base import Float32
-from pse_sdk.runtimes.description import ModelDescription
+from pse_sdk.runtimes.description import ModelDescription, pack_matrix
 
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.models.complexity import complexity
+from pse_sdk.models.encoder import Bottleneck
 from pse_sdk.models.stack import BloomStack, StackState
 
 
@@ -93,4 +94,18 @@ def describe(
         licence=licence,
         architecture=config.to_dict(),
         training=training,
+        **_speaker(stack.bottleneck, training),
     )
+
+
+def _speaker(bottleneck: Bottleneck, training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the description says of the speaker input; nothing for a stack that has none."""
+    if bottleneck.speaker is None or bottleneck.anyone is None:
+        return {}
+    projection = bottleneck.projection_matrix.float().numpy()
+    return {
+        "anyone": tuple(bottleneck.anyone.detach().float().tolist()),
+        "speaker_dim": projection.shape[1],
+        "speaker_encoder": str(training.get("speaker_encoder", "")),
+        "speaker_projection": pack_matrix(projection),
+    }

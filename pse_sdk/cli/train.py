@@ -19,6 +19,10 @@ def train(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes (CPU, one thread each) or GPUs.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output folder.")] = False,
+    voices: Annotated[
+        Path | None, typer.Option(help="Folder of `pse embed-voices`, for recipes with an enrolled voice.")
+    ] = None,
+    start_from: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to begin with.")] = None,
 ) -> None:
     """Train a model. The averaged weights end up in OUTPUT/model.safetensors."""
     try:
@@ -26,4 +30,4 @@ def train(
         from pse_sdk.training.train import train as run
     except ImportError as error:
         raise UsageError(f"training needs {error.name}: pip install 'pse-sdk[train]'") from None
-    run(load_recipe(recipe, settings or ()), data, output, processes, resume)
+    run(load_recipe(recipe, settings or ()), data, output, processes, resume, voices, start_from)

@@ -13,6 +13,9 @@ from pse_sdk.models.config import StackConfig
 # Added to the power of a filter pair before the logarithm: -90 dB of full scale, below any microphone's noise.
 POWER_FLOOR = 1e-9
 
+# An embedding has length 1, so its 128 numbers are small beside the features; enlarged they are learned from sooner.
+EMBEDDING_SCALE = 4.0
+
 
 def tight_frame(filters: int, window: int) -> Tensor:
     """Cosine and sine filters on a sine window, [filters, window], that rebuild any signal exactly.
@@ -47,7 +50,8 @@ class Bottleneck(nn.Module):
     """Encoder output and speaker embedding -> ``z[0]`` (arXiv 2204.00771, section 2.1).
 
     PReLU, LayerNorm, then one projection of the features and the embedding together. The embedding does not
-    change from frame to frame, so its share is a bias that `speaker_projection` computes once at enrolment.
+    change from frame to frame, so its share is a bias that `speaker_projection` computes once at enrolment;
+    ``anyone`` is the learned share that stands for no enrolment.
     """
 
     def __init__(self, config: StackConfig) -> None:
@@ -59,20 +63,37 @@ class Bottleneck(nn.Module):
         self.projection = nn.Linear(config.filters, config.channels)
         self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if self.use_power else None
         self.speaker = nn.Linear(config.speaker_dim, config.channels, bias=False) if config.speaker_dim else None
+        self.anyone = nn.Parameter(torch.zeros(config.channels)) if config.speaker_dim else None
 
     def speaker_projection(self, embedding: Tensor) -> Tensor:
         """[batch, speaker_dim] -> [batch, channels]: what the embedding adds to ``z[0]``."""
         if self.speaker is None:
             raise ValueError("this stack has no speaker input (speaker_dim = 0)")
-        out: Tensor = self.speaker(embedding)
+        out: Tensor = self.speaker(EMBEDDING_SCALE * embedding)
         return out
+
+    @property
+    def projection_matrix(self) -> Tensor:
+        """[channels, speaker_dim], what an embedding of length 1 is multiplied with."""
+        assert self.speaker is not None
+        return EMBEDDING_SCALE * self.speaker.weight.detach()
+
+    def condition(self, embedding: Tensor, enrolled: Tensor) -> Tensor:
+        """What is added to ``z[0]`` for a batch in which only some voices are known.
+
+        Embedding [batch, speaker_dim], enrolled [batch] (bool) -> [batch, channels].
+        """
+        assert self.anyone is not None
+        return torch.where(enrolled[:, None], self.speaker_projection(embedding), self.anyone)
 
     def forward(self, h: Tensor, speaker: Tensor | None = None) -> Tensor:
         """H [batch, frames, filters], speaker [batch, channels] or None -> z0 [batch, frames, channels]."""
         z: Tensor = self.projection(self.norm(self.prelu(h)))
         if self.power_projection is not None:
             z = z + self.power_projection(self.log_power(h))
-        return z if speaker is None else z + speaker[:, None, :]
+        if speaker is None:
+            return z if self.anyone is None else z + self.anyone
+        return z + speaker[:, None, :]
 
     def log_power(self, h: Tensor) -> Tensor:
         """Log power of each cosine/sine pair, scaled to about -1..1 between -60 and 0 dB of full scale."""

@@ -77,6 +77,36 @@ class BloomStack(nn.Module):
         outputs, _ = self._run(padded, self.initial_state(signal.shape[0]), max(depths), depths, speaker)
         return [output[:, self.config.overlap :][:, :samples] for output in outputs]
 
+    def forward_switch(
+        self, signal: Tensor, before: int, after: int, wake: int, heard: int, speaker: Tensor | None = None
+    ) -> Tensor:
+        """The whole signal with a rise in depth on the way: [batch, samples] -> [batch, samples], aligned.
+
+        Parameters
+        ----------
+        before, after : depths, 1 <= before < after <= L
+        wake : frame at which the blocks above ``before`` start, from zero states
+        heard : frame, at or after ``wake``, from which the head of ``after`` speaks
+        """
+        samples = signal.shape[1]
+        hops = -(-(samples + self.config.overlap) // self.config.hop)
+        padded = F.pad(signal, (self.config.overlap, hops * self.config.hop - samples))
+        h = self.encoder(padded.unfold(1, self.config.window, self.config.hop))
+        state = self.initial_state(signal.shape[0])
+        zbar = self.bottleneck(h, speaker)
+        outputs = []
+        for i in range(after):
+            if i == before:
+                zbar = zbar[:, wake:]
+            z, _, _ = self.blocks[i](zbar, state.hidden[i], state.cell[i])
+            zbar = zbar + z
+            read = zbar if self.config.head_input == "sum" else z
+            if i + 1 == before:
+                outputs.append(self.heads[i](read[:, :heard], h[:, :heard]).float())
+        outputs.append(self.heads[after - 1](read[:, heard - wake :], h[:, heard:]).float())
+        added, _ = overlap_add(torch.cat(outputs, 1), state.overlap, self.config.hop)
+        return added[:, self.config.overlap :][:, :samples]
+
     def step(
         self, frames: Tensor, state: StackState, depth: int, speaker: Tensor | None = None, head: int | None = None
     ) -> tuple[Tensor, StackState]:

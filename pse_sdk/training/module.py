@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import lightning
 import torch
 from torch import Tensor
@@ -11,6 +13,18 @@ from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
+
+# What the loaders of validation data hold, in their order.
+VALIDATION_SETS = ("si_sdr", "two_talkers")
+
+
+class Batch(NamedTuple):
+    """Mixtures as a loader collates them: noisy, target [batch, samples], embedding [batch, dim], enrolled [batch]."""
+
+    noisy: Tensor
+    target: Tensor
+    embedding: Tensor
+    enrolled: Tensor
 
 
 class JointTraining(lightning.LightningModule):
@@ -39,26 +53,49 @@ class JointTraining(lightning.LightningModule):
         down = (self.recipe.steps - step) / max(1, self.recipe.decay_steps)
         return max(0.0, min(1.0, up, down))
 
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        noisy, target = batch
-        depths = self._depths(self.global_step)
-        outputs = self.stack.forward_depths(noisy, depths)
-        losses = [enhancement_loss(y.float(), target, noisy, self.recipe.snr_weight) for y in outputs]
-        for depth, loss in zip(depths, losses, strict=True):
-            self.log(f"train/loss_{depth}", loss.detach())
-        return torch.stack(losses).mean()
+    def training_step(self, batch: Batch) -> Tensor:
+        generator = self._generator()
+        if torch.rand((), generator=generator) < self.recipe.switching:
+            return self._loss("switch", self._switched(batch, generator), batch)
+        depths = self._depths(generator)
+        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
+        return torch.stack([self._loss(d, y, batch) for d, y in zip(depths, outputs, strict=True)]).mean()
 
-    def _depths(self, step: int) -> list[int]:
+    def _loss(self, what: object, output: Tensor, batch: Batch) -> Tensor:
+        loss = enhancement_loss(
+            output.float(), batch.target, batch.noisy, self.recipe.snr_weight, self.recipe.over_suppression
+        )
+        self.log(f"train/loss_{what}", loss.detach())
+        return loss
+
+    def _speaker(self, batch: Batch) -> Tensor | None:
+        if not self.recipe.model.speaker_dim or not batch.embedding.shape[1]:
+            return None
+        return self.stack.bottleneck.condition(batch.embedding, batch.enrolled)
+
+    def _switched(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The output of a stream whose depth rises on its way."""
+        before, after = sorted((torch.randperm(self.recipe.model.blocks, generator=generator)[:2] + 1).tolist())
+        frames = batch.noisy.shape[1] // self.recipe.model.hop
+        at = int(frames * (0.1 + 0.6 * torch.rand((), generator=generator).item()))
+        heard = int(torch.randint(5, 30, (), generator=generator))
+        return self.stack.forward_switch(batch.noisy, before, after, at, at + heard, self._speaker(batch))
+
+    def _generator(self) -> torch.Generator:
+        # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
+        return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
+
+    def _depths(self, generator: torch.Generator) -> list[int]:
         deepest = self.recipe.model.blocks
-        # Drawn from the step, so that all processes train the same heads and a resumed run draws the same.
-        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
         others = torch.randperm(deepest - 1, generator=generator)[: self.recipe.heads - 1] + 1
         return [*sorted(others.tolist()), deepest]
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        noisy, target = batch
+    def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
+        name = VALIDATION_SETS[dataloader_idx]
         depths = list(range(1, self.recipe.model.blocks + 1))
-        before = si_sdr(noisy, target)
-        for depth, output in zip(depths, self.stack.forward_depths(noisy, depths), strict=True):
-            gain = (si_sdr(output.float(), target) - before).mean()
-            self.log(f"valid/si_sdr_gain_{depth}", gain, sync_dist=True, prog_bar=depth == depths[-1])
+        before = si_sdr(batch.noisy, batch.target)
+        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
+        for depth, output in zip(depths, outputs, strict=True):
+            gain = (si_sdr(output.float(), batch.target) - before).mean()
+            self.log(f"valid/{name}_gain_{depth}", gain, sync_dist=True, add_dataloader_idx=False,
+                     prog_bar=depth == depths[-1])  # fmt: skip

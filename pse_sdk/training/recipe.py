@@ -12,7 +12,11 @@ from typing import Any
 
 from pse_sdk.errors import ProfileError
 from pse_sdk.models.config import StackConfig
+from pse_sdk.models.speaker_encoder import SpeakerEncoderConfig
 from pse_sdk.training.mixing import MixingRecipe
+from pse_sdk.training.scenes import SceneRecipe
+from pse_sdk.training.speaker.damage import DamageRecipe
+from pse_sdk.training.speaker.train import EncoderRecipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +39,8 @@ class Recipe:
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
+    over_suppression : weight of the asymmetric term that counts only what is missing of the target
+    switching : part of the steps that train a change of depth in the middle of a recording
     """
 
     name: str
@@ -51,6 +57,8 @@ class Recipe:
     ema: float = 0.999
     heads: int = 2
     snr_weight: float = 0.05
+    over_suppression: float = 0.0
+    switching: float = 0.0
     validate_every: int = 500
 
     def to_dict(self) -> dict[str, object]:
@@ -59,6 +67,18 @@ class Recipe:
 
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """A bundled recipe by name, or a file by path; ``settings`` are ``key=value``, as in ``model.blocks=3``."""
+    recipe: Recipe = _load(Recipe, name, settings, {"model": StackConfig, "mixing": MixingRecipe, "scene": SceneRecipe})
+    return recipe
+
+
+def load_encoder_recipe(name: str, settings: Sequence[str] = ()) -> EncoderRecipe:
+    """As `load_recipe`, for the speaker encoder."""
+    nested = {"model": SpeakerEncoderConfig, "damage": DamageRecipe}
+    recipe: EncoderRecipe = _load(EncoderRecipe, name, settings, nested)
+    return recipe
+
+
+def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any]) -> Any:
     tables = _parse(_read(name), f"recipe {name}")
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -69,8 +89,7 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
         for part in on_the_way:
             table = table.setdefault(part, {})
         table[last] = _parse(f"value = {value}", f"setting {setting!r}")["value"]
-    recipe: Recipe = _build(Recipe, {"name": Path(name).stem, **tables}, name)
-    return recipe
+    return _build(kind, {"name": Path(name).stem, **tables}, name, nested)
 
 
 def _read(name: str) -> str:
@@ -94,15 +113,14 @@ def _parse(text: str, where: str) -> dict[str, Any]:
     return tables
 
 
-def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+def _build(kind: Any, values: dict[str, Any], where: str, nested: dict[str, Any]) -> Any:
     """A dataclass from a table, tables within it likewise; unknown keys and wrong types are named."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise ProfileError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(fields)}")
-    nested = {"model": StackConfig, "mixing": MixingRecipe}
     built = {
-        key: _build(nested[key], value, f"{where} [{key}]") if key in nested else _tuple_of(value)
+        key: _build(nested[key], value, f"{where} [{key}]", nested) if key in nested else _tuple_of(value)
         for key, value in values.items()
     }
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -13,12 +14,14 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import UsageError
-from pse_sdk.models.checkpoint import save_stack
+from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import data_folder, load_clips
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.scenes import SceneRecipe
+from pse_sdk.training.speaker.voices import load_voices
 
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
 VALID = MixingRecipe(
@@ -27,20 +30,43 @@ VALID = MixingRecipe(
 )  # fmt: skip
 VALID_ITEMS = 48
 VALID_SEED = 2026
+# The same with an enrolled voice and another talker at 0 dB, without noise.
+TWO_TALKERS = dataclasses.replace(
+    VALID, scene=SceneRecipe(enrolled=1, interferer=1, second_interferer=0, absent=0, noise=0, sir_db=(0.0, 0.0))
+)
 
 
-def mixtures(folder: Path, split: str, recipe: MixingRecipe, items: int, seed: int, first: int = 0) -> Mixtures:
-    """Mixtures of one split's speech, noise and rooms."""
+def mixtures(
+    folder: Path,
+    split: str,
+    recipe: MixingRecipe,
+    items: int,
+    seed: int,
+    first: int = 0,
+    voices: Path | None = None,
+) -> Mixtures:
+    """Mixtures of one split's speech, noise and rooms; ``voices`` is a folder that ``pse embed-voices`` wrote."""
     speech, noise, rooms = (load_clips(folder, kind, split) for kind in ("speech", "noise", "rir"))
-    return Mixtures(speech, noise, rooms, recipe, items, seed, first)
+    table = load_voices(voices / f"{split}.npz", speech, recipe.unlabelled) if voices else None
+    return Mixtures(speech, noise, rooms, recipe, items, seed, first, table)
 
 
-def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, resume: bool = False) -> Path:
+def train(
+    recipe: Recipe,
+    data: Path | None,
+    output: Path,
+    processes: int = 1,
+    resume: bool = False,
+    voices: Path | None = None,
+    start_from: Path | None = None,
+) -> Path:
     """Train, and return the file with the averaged weights, ``output/model.safetensors``.
 
     Parameters
     ----------
     data : folder with ``index.csv``; ``PSE_DATA`` if None
+    voices : folder with tables of voices, for recipes with enrolled voices
+    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh
     processes : on a CPU, processes of one thread each with averaged gradients. They beat as many threads in one
         process: the LSTM runs step by step, and two threads spend more time meeting than computing
     resume : go on from ``output/last.ckpt``, to the step
@@ -55,8 +81,14 @@ def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, r
     done = _steps_done(last) if resume else 0
     (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     per_step = recipe.batch * processes
-    train_set = mixtures(folder, "train", recipe.mixing, recipe.steps * per_step, recipe.seed, first=done * per_step)
-    valid_set = mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED)
+    items = recipe.steps * per_step
+    train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, done * per_step, voices)
+    valid_sets = [mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED, voices=voices)]
+    if recipe.mixing.scene.enrolled:
+        valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
+    module = JointTraining(recipe)
+    if start_from is not None and not done:
+        _start_from(module, start_from)
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=processes,
@@ -77,10 +109,10 @@ def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, r
     # Lightning cannot know that items are numbered and go on where they were.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     trainer.fit(
-        JointTraining(recipe),
+        module,
         # In order: item i is drawn from the seed and i, so the data needs no shuffling.
         DataLoader(train_set, recipe.batch, shuffle=False),
-        DataLoader(valid_set, 8),
+        [DataLoader(valid_set, 8) for valid_set in valid_sets],
         ckpt_path=last if done else None,
         weights_only=True,
     )
@@ -89,6 +121,16 @@ def train(recipe: Recipe, data: Path | None, output: Path, processes: int = 1, r
     if trainer.is_global_zero:
         save_averaged(last, recipe, weights)
     return weights
+
+
+def _start_from(module: JointTraining, path: Path) -> None:
+    weights = load_stack(path)[0].state_dict()
+    try:
+        missing, unknown = module.stack.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
+    if unknown or any(not name.startswith("bottleneck.") for name in missing):
+        raise UsageError(f"{path}: weights of another model than the recipe's ({[*unknown, *missing][0]})")
 
 
 def _steps_done(checkpoint: Path) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.encoder import tight_frame
-from tests.conftest import TINY, make_stack
+from tests.conftest import CONFIGS, TINY, make_stack
 
 
 @given(data=st.data())
@@ -112,3 +112,32 @@ def test_a_whole_signal_keeps_its_length(stack: BloomStack, samples: int) -> Non
 def test_a_config_that_cannot_work_is_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         StackConfig(**change)  # type: ignore[arg-type]
+
+
+def test_a_rise_in_depth_equals_the_stream_that_makes_it(stack: BloomStack) -> None:
+    if stack.config.norm == "cumulative":
+        pytest.skip("its running statistics start with the block, as its states do")
+    hop, frames, wake, heard = stack.config.hop, 40, 15, 22
+    signal = torch.randn(2, hop * frames) * 0.1
+    expected = []
+    state = stack.initial_state(2)
+    with torch.inference_mode():
+        for t in range(frames):
+            depth, head = (1, 1) if t < wake else (3, 1) if t < heard else (3, 3)
+            frame, state = stack.step(signal[:, None, t * hop : (t + 1) * hop], state, depth, head=head)
+            expected.append(frame[:, 0])
+        switched = stack.forward_switch(signal, 1, 3, wake, heard)
+    streamed = torch.cat(expected, 1)[:, stack.config.overlap :]
+    torch.testing.assert_close(switched[:, : streamed.shape[1]], streamed, atol=1e-5, rtol=1e-4)
+
+
+def test_nobody_enrolled_is_the_learned_vector_and_voices_are_their_projection() -> None:
+    stack = make_stack(CONFIGS["e3net"].replace(speaker_dim=8))
+    torch.nn.init.normal_(stack.bottleneck.anyone)
+    signal, embedding = torch.randn(2, 800), torch.nn.functional.normalize(torch.randn(2, 8), dim=1)
+    condition = stack.bottleneck.condition(embedding, torch.tensor([True, False]))
+    with torch.inference_mode():
+        both = stack(signal, 2, condition)
+        torch.testing.assert_close(both[1], stack(signal, 2)[1])
+        torch.testing.assert_close(condition[0], stack.bottleneck.projection_matrix @ embedding[0])
+        assert not torch.allclose(both[0], stack(signal, 2)[0], atol=1e-4)
