@@ -1,4 +1,4 @@
-"""Objective quality metrics on [batch, samples] tensors."""
+"""SI-SDR, on [batch, samples] tensors: a metric that training can watch."""
 
 from __future__ import annotations
 

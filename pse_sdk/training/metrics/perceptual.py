@@ -1,0 +1,36 @@
+"""PESQ, STOI and DNSMOS by the libraries that the field uses. Needs the ``[eval]`` extra."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from pesq import PesqError, pesq
+from pystoi import stoi
+from speechmos import dnsmos
+
+Samples = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 16000
+
+
+def pesq_wb(output: Samples, target: Samples) -> float:
+    """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where it finds no utterance. [samples] at 16 kHz each."""
+    try:
+        return float(pesq(SAMPLE_RATE, target, output, "wb"))
+    except PesqError:
+        return float("nan")
+
+
+def short_time_intelligibility(output: Samples, target: Samples) -> float:
+    """STOI (doi 10.1109/TASL.2011.2114881), 0 to 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of silent frames
+        return float(stoi(target, output, SAMPLE_RATE))
+
+
+def dns_mos(output: Samples) -> dict[str, float]:
+    """DNSMOS P.835 (arXiv 2110.01763): predicted opinion of speech (sig), background (bak) and all (ovrl), 1 to 5."""
+    scores = dnsmos.run(np.clip(output, -1, 1), sr=SAMPLE_RATE)
+    return {kind: float(scores[f"{kind}_mos"]) for kind in ("sig", "bak", "ovrl")}
