@@ -9,6 +9,7 @@ from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, UsageError
 from pse_sdk.profiles import Profile, profile_names
 from pse_sdk.statistics import Stats
+from pse_sdk.voice_profile import VoiceProfile, load_voice
 
 __version__ = "0.1.0"
 
@@ -21,5 +22,7 @@ __all__ = [
     "PseError",
     "Stats",
     "UsageError",
+    "VoiceProfile",
+    "load_voice",
     "profile_names",
 ]

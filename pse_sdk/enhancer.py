@@ -13,6 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pse_sdk.controller import DepthController
+from pse_sdk.enrolment import (
+    EnrolmentReport,
+    enrol,
+    open_speaker_encoder,
+    project_voice,
+    read_enrolment,
+    to_mono_16k,
+)
 from pse_sdk.errors import UsageError
 from pse_sdk.load import Clocks, LoadMonitor
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
@@ -21,6 +29,7 @@ from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.select import open_runtime
 from pse_sdk.statistics import FrameStatistics, Stats
+from pse_sdk.voice_profile import VoiceProfile, load_voice
 
 AnyAudio = npt.NDArray[Any]
 
@@ -42,6 +51,8 @@ class Enhancer:
     sample_rate
         Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz; what lies above 8 kHz
         is attenuated as the model attenuates the top of its own band.
+    voice
+        A `VoiceProfile` or the path of one: only that voice stays. None keeps every voice; see `enroll`.
     strength_db
         Attenuate nothing by more than this many dB (the "attenuation limit"); None takes the profile's, 0 is no limit.
     clocks
@@ -65,6 +76,7 @@ class Enhancer:
         runtime: str = "auto",
         sample_rate: int = 16000,
         strength_db: float | None = None,
+        voice: VoiceProfile | str | Path | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         self._profile = load_profile(profile)
@@ -82,6 +94,10 @@ class Enhancer:
         self._statistics = FrameStatistics(self.description.blocks)
         self._pipeline = Pipeline(self._runtime, self.sample_rate)
         self._format: PcmFormat | None = None
+        self._voice: VoiceProfile | None = None
+        self._speaker: npt.NDArray[np.float32] | None = None
+        if voice is not None:
+            self.set_voice(voice)
 
     # ---- whole recordings
 
@@ -114,7 +130,7 @@ class Enhancer:
             block = np.asarray(block)
             pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
             if not pipelines:
-                pipelines = [Pipeline(self._runtime, rate) for _ in range(pcm.channels)]
+                pipelines = [Pipeline(self._runtime, rate, self._speaker) for _ in range(pcm.channels)]
                 to_drop = pipelines[0].latency
             for start in range(0, len(block), _piece(rate)):
                 piece = block[start : start + _piece(rate)]
@@ -188,6 +204,60 @@ class Enhancer:
     def latency(self) -> int:
         """Delay of `process` in samples at ``sample_rate``."""
         return self._pipeline.latency
+
+    # ---- whose voice stays
+
+    def enroll(self, audio: AnyAudio | str | Path, sample_rate: int | None = None) -> VoiceProfile:
+        """Learn a voice from a recording of it; from now on, also in a running stream, other talkers are removed too.
+
+        Parameters
+        ----------
+        audio : a file, or [samples] or [samples, channels] (their mean is taken). 5 to 10 s of speech are good;
+            some noise does no harm, another voice does. Only the first minute is used
+        sample_rate : of the samples; the Enhancer's own if None. A file knows its own
+
+        Returns
+        -------
+        The voice profile, to `VoiceProfile.save` and give to `set_voice` another time.
+
+        Raises
+        ------
+        AudioError
+            Less than 2 s of speech, silent, clipped or very noisy: the message has the measured value.
+        UsageError
+            The model has no speaker input.
+        """
+        samples, rate, name = read_enrolment(audio, self.sample_rate if sample_rate is None else sample_rate)
+        voice, _ = self.measure_voice(samples, rate, name)
+        self.set_voice(voice)
+        return voice
+
+    def measure_voice(
+        self, audio: AnyAudio, sample_rate: int, name: str = "enrolment"
+    ) -> tuple[VoiceProfile, EnrolmentReport]:
+        """As `enroll`, but nothing changes here, and what was measured on the recording is told as well."""
+        encoder = open_speaker_encoder(self.description)
+        mono = to_mono_16k(audio, sample_rate)
+        return enrol(mono, self._enhance_for_all, encoder, name)
+
+    def set_voice(self, voice: VoiceProfile | str | Path | None) -> None:
+        """Remove everybody but this voice, also in a running stream; None keeps every voice.
+
+        Raises `AudioError` for a file that is no voice profile, `UsageError` for one of another speaker encoder.
+        """
+        profile = load_voice(voice) if isinstance(voice, (str, Path)) else voice
+        self._speaker = None if profile is None else project_voice(self.description, profile)
+        self._voice = profile
+        self._pipeline.stream.set_speaker(self._speaker)
+
+    def forget(self) -> None:
+        """Keep every voice again, and drop the enrolled one."""
+        self.set_voice(None)
+
+    @property
+    def voice(self) -> VoiceProfile | None:
+        """The enrolled voice."""
+        return self._voice
 
     # ---- depth, profile, strength
 
@@ -264,6 +334,12 @@ class Enhancer:
         self._controller.observe(ran, wall, cpu)
         self._statistics.add_frame(spoke, wall, cpu, late=wall > self._controller.deadline_s)
         return done
+
+    def _enhance_for_all(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The whole recording at the deepest depth, 16 kHz, nobody enrolled."""
+        pipeline, depth = Pipeline(self._runtime, self.description.sample_rate), self.max_depth
+        done = [self._offline(pipeline, audio, depth, 1.0), self._flush(pipeline, depth, 1.0)]
+        return np.concatenate(done)[pipeline.latency :]
 
     def _offline(self, pipeline: Pipeline, channel: AnyAudio, depth: int, wet: float) -> npt.NDArray[np.float32]:
         clean, bad = sanitise(channel)

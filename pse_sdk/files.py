@@ -12,11 +12,11 @@ from pse_sdk.errors import AudioError
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not.
 
     Raises `AudioError` where ``path`` exists and is not a file: a pipe or device is not to be replaced by one.
-    A link stays, and what it points to is replaced.
+    A link stays, and what it points to is replaced. A private file can be read by its owner alone.
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
@@ -26,9 +26,10 @@ def write_atomically(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; the result is to be like any other file
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; this one is to be like any other
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

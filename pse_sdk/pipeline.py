@@ -21,7 +21,7 @@ class Pipeline:
     back, and the callback calls `run_frame`: so the caller can measure a frame, or choose its depth.
     """
 
-    def __init__(self, runtime: Runtime, rate: int) -> None:
+    def __init__(self, runtime: Runtime, rate: int, speaker: Float32 | None = None) -> None:
         d = runtime.description
         self._rates = RateAdapter(rate, d.sample_rate, d.window, d.hop)
         self._framer = Framer(d.window, d.hop)
@@ -29,6 +29,7 @@ class Pipeline:
         self._change = DepthChange()
         self._ran = 0
         self.stream = runtime.open_stream()
+        self.stream.set_speaker(speaker)
         self._window: Float32 = np.zeros((1, d.window), np.float32)
 
     @property

@@ -43,6 +43,14 @@ def find_model(model: str | Path | None) -> Path:
     return path
 
 
+def speaker_encoder_path() -> Path:
+    """The speaker encoder that came with the package, checked against the sum on its card."""
+    path = _folder() / "speaker" / "encoder.onnx"
+    if path.is_file():
+        _check_sum(path, "install pse-sdk again")
+    return path
+
+
 def card_path(model: Path) -> Path:
     """Where the card of a model file lies: ``small.onnx.json`` beside ``small.onnx``."""
     return model.with_name(f"{model.name}.json")

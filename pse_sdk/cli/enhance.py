@@ -30,10 +30,13 @@ def enhance(
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")
     ] = None,
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    voice: Annotated[
+        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are removed too.")
+    ] = None,
 ) -> None:
     """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete."""
     jobs = plan(inputs, output)
-    enhancer = Enhancer(profile, model=model, strength_db=strength_db)
+    enhancer = Enhancer(profile, model=model, strength_db=strength_db, voice=voice)
     enhancer.set_depth(depth)
     shown = depth if depth is not None else enhancer.profile.max_depth or enhancer.max_depth
     console = Console(stderr=True, soft_wrap=True)

@@ -11,7 +11,7 @@ import typer.main
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from pse_sdk.cli import enhance, export, info, spectrogram, train
+from pse_sdk.cli import embed_voices, enhance, enroll, export, info, spectrogram, train, train_encoder
 from pse_sdk.errors import PseError
 
 app = typer.Typer(
@@ -22,10 +22,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("enhance")(enhance.enhance)
+app.command("enroll")(enroll.enroll)
 app.command("info")(info.info)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("train-encoder")(train_encoder.train_encoder)
+app.command("embed-voices")(embed_voices.embed_voices)
 
 
 def run() -> None:

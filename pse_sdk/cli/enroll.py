@@ -1,0 +1,34 @@
+"""``pse enroll``: a recording of a voice in, a voice profile out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pse_sdk.enhancer import Enhancer
+from pse_sdk.enrolment import read_enrolment
+from pse_sdk.errors import UsageError
+
+
+def enroll(
+    recording: Annotated[Path, typer.Argument(metavar="IN", help="A recording of one voice, 5 to 10 s of speech.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Voice profile to write; IN with .voice if not given.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+) -> None:
+    """Learn a voice, for `pse enhance --voice`. The profile holds no sound and stays on this device."""
+    target = output or recording.with_suffix(".voice")
+    if target.resolve() == recording.resolve():
+        raise UsageError(f"{target}: would overwrite the recording; choose another output")
+    samples, rate, name = read_enrolment(recording, 16000)
+    voice, report = Enhancer(model=model).measure_voice(samples, rate, name)
+    voice.save(target)
+    Console(stderr=True, soft_wrap=True).print(
+        f"{recording} -> {target}  {report.speech_s:.1f} s of speech in {report.seconds:.1f} s, "
+        f"{report.snr_db:+.0f} dB against the noise",
+        markup=False, highlight=False,
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Enrolment: a voice in, a profile out; recordings that will not do are told so with the measured value."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from pse_sdk.exporters.onnx import export_onnx
+from pse_sdk.runtimes.bundled import speaker_encoder_path
+from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
+
+import pse_sdk as sdk
+from pse_sdk.enrolment import SAMPLE_RATE, enrol
+from tests.conftest import CONFIGS, make_stack
+
+ENCODER = SpeakerEncoderRuntime(speaker_encoder_path())
+
+
+def voice(seconds: float, pitch: float = 120.0, seed: int = 0, level: float = 0.1) -> np.ndarray:
+    """Harmonics that swell and fade as syllables do, with half a second of silence before."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    harmonics = sum(np.sin(2 * np.pi * pitch * k * t + rng.uniform(0, 6)) / k for k in range(1, 20))
+    x = level * harmonics * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+    return np.concatenate([np.zeros(SAMPLE_RATE // 2), x]).astype(np.float32)
+
+
+def unchanged(audio: np.ndarray) -> np.ndarray:
+    return audio
+
+
+def measured(audio: np.ndarray, enhance=unchanged):
+    return enrol(audio, enhance, ENCODER, "me.wav")
+
+
+@pytest.fixture(scope="module")
+def personal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    stack = make_stack(CONFIGS["e3net-16k"].replace(speaker_dim=128))
+    path = tmp_path_factory.mktemp("personal") / "m.onnx"
+    export_onnx(stack, path, name="m", precision="fp32", training={"speaker_encoder": ENCODER.description.identity})
+    return path
+
+
+def test_a_good_recording_gives_a_profile_and_what_was_measured() -> None:
+    profile, report = measured(voice(5))
+    assert np.linalg.norm(profile.embedding) == pytest.approx(1, abs=1e-4)
+    assert profile.encoder == ENCODER.description.identity
+    assert report.seconds == pytest.approx(5.5)
+    assert report.speech_s == pytest.approx(5, abs=0.2)
+    assert report.clipped == 0
+
+
+def test_level_silence_and_length_hardly_change_the_embedding_and_another_voice_does() -> None:
+    profile = measured(voice(5))[0].embedding
+    silence = np.zeros(3 * SAMPLE_RATE, np.float32)
+    for same in (0.2 * voice(5), np.concatenate([silence, voice(5), silence]), voice(8)):
+        assert measured(same)[0].embedding @ profile > 0.97
+    assert measured(voice(5, pitch=230))[0].embedding @ profile < 0.9
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (voice(1.2), r"only 1\.\d s of speech in 1\.7 s; at least 2 s"),
+        (np.zeros(5 * SAMPLE_RATE, np.float32), "too quiet to enrol .there is nothing in it"),
+        (1e-4 * voice(5), r"its level is -\d+ dBFS, at least -60 dBFS"),
+        (np.zeros(0, np.float32), "too quiet"),
+        (np.clip(20 * voice(5), -1, 1), r"\d+\.\d% of the samples are clipped"),
+    ],
+    ids=["short", "silent", "quiet", "empty", "clipped"],
+)
+def test_a_recording_that_will_not_do_is_told_the_measured_value(audio: np.ndarray, message: str) -> None:
+    with pytest.raises(sdk.AudioError, match=rf"^me\.wav: .*{message}"):
+        measured(audio)
+
+
+def test_a_noisy_recording_is_refused_with_its_snr() -> None:
+    clean = voice(5)
+    noise = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    noise *= np.std(clean) / np.std(noise) * 10 ** (10 / 20)
+    with pytest.raises(sdk.AudioError, match=r"too noisy to enrol .speech is -1\d dB"):
+        measured(clean + noise, enhance=lambda _: clean)
+    assert measured(clean + 0.1 * noise, enhance=lambda _: clean)[1].snr_db == pytest.approx(10, abs=1)
+
+
+def test_an_enrolled_voice_changes_the_output_and_forgetting_restores_it(personal_model: Path, speechlike) -> None:
+    noisy = speechlike(16000)
+    enhancer = sdk.Enhancer(model=personal_model)
+    before = enhancer.enhance(noisy)
+    profile = enhancer.enroll(voice(5))
+    assert enhancer.voice is profile
+    enrolled = enhancer.enhance(noisy)
+    assert not np.allclose(enrolled, before, atol=1e-4)
+    enhancer.forget()
+    assert enhancer.voice is None
+    np.testing.assert_array_equal(enhancer.enhance(noisy), before)
+    again = sdk.Enhancer(model=personal_model, voice=profile)
+    np.testing.assert_array_equal(again.enhance(noisy), enrolled)
+
+
+def test_a_running_stream_follows_the_enrolment_and_equals_the_recording(personal_model: Path, speechlike) -> None:
+    noisy = speechlike(8000)
+    enhancer = sdk.Enhancer(model=personal_model, profile="fixed-2")
+    profile = enhancer.enroll(voice(5))
+    streamed = np.concatenate([*(enhancer.process(b) for b in np.split(noisy, 10)), enhancer.flush()])
+    np.testing.assert_allclose(streamed[enhancer.latency :], enhancer.enhance(noisy), atol=1e-6)
+    enhancer.process(noisy[:4000])
+    enhancer.set_voice(None)
+    first = enhancer.process(noisy[:4000])
+    assert np.isfinite(first).all()
+    enhancer.set_voice(profile)
+    assert not np.allclose(enhancer.process(noisy[:4000]), first, atol=1e-5)
+
+
+def test_files_of_any_rate_and_channels_enrol_alike(personal_model: Path, tmp_path: Path) -> None:
+    import soxr
+
+    mono = voice(5)
+    soundfile.write(tmp_path / "mono.wav", mono, SAMPLE_RATE)
+    soundfile.write(tmp_path / "stereo.flac", np.stack([soxr.resample(mono, 16000, 44100)] * 2, 1), 44100)
+    enhancer = sdk.Enhancer(model=personal_model)
+    one = enhancer.enroll(tmp_path / "mono.wav")
+    assert enhancer.enroll(str(tmp_path / "stereo.flac")).embedding @ one.embedding > 0.99
+    assert enhancer.enroll(mono, 16000).embedding @ one.embedding > 0.999
+    with pytest.raises(sdk.AudioError, match=r"gone\.wav: no such file"):
+        enhancer.enroll(tmp_path / "gone.wav")
+    with pytest.raises(sdk.UsageError, match="sample rate 1000"):
+        enhancer.enroll(mono, 1000)
+
+
+def test_a_refused_enrolment_leaves_the_one_before(personal_model: Path) -> None:
+    enhancer = sdk.Enhancer(model=personal_model)
+    profile = enhancer.enroll(voice(5))
+    with pytest.raises(sdk.AudioError):
+        enhancer.enroll(voice(0.5))
+    assert enhancer.voice is profile
+
+
+def test_a_profile_of_another_encoder_and_a_model_without_speaker_input_are_refused(
+    personal_model: Path, tiny_model: Path
+) -> None:
+    profile = sdk.Enhancer(model=personal_model).enroll(voice(5))
+    foreign = sdk.VoiceProfile(profile.embedding, "another")
+    with pytest.raises(sdk.UsageError, match="speaker encoder another, but model 'm' needs"):
+        sdk.Enhancer(model=personal_model, voice=foreign)
+    with pytest.raises(sdk.UsageError, match="cannot be personalised"):
+        sdk.Enhancer(model=tiny_model).enroll(voice(5))
+    with pytest.raises(sdk.UsageError, match="cannot be personalised"):
+        sdk.Enhancer(model=tiny_model, voice=profile)
