@@ -6,7 +6,7 @@
 """
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, UsageError
+from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, PseWarning, TableError, UsageError
 from pse_sdk.profiles import Profile, profile_names
 from pse_sdk.statistics import Stats
 
@@ -19,7 +19,9 @@ __all__ = [
     "Profile",
     "ProfileError",
     "PseError",
+    "PseWarning",
     "Stats",
+    "TableError",
     "UsageError",
     "profile_names",
 ]

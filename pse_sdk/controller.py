@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pse_sdk.profiles import Profile
+from pse_sdk.thermal import NONE, relieve
 
 # Weights of a new observation in the running estimates of slowdown, its deviation, and CPU time.
 GAIN = 0.05
@@ -46,11 +47,15 @@ class Load:
     cpu : 0..1 over all cores
     battery : charge, 0..1
     plugged : whether mains is connected
+    heat : temperature of the processor over its critical one, in degrees Celsius
+    clock : mean clock of all cores over its maximum, 0..1
     """
 
     cpu: float | None = None
     battery: float | None = None
     plugged: bool | None = None
+    heat: float | None = None
+    clock: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class DepthController:
         self._after_outlier = False
         self._late_share = 0.0
         self._load = Load()
+        self._relief = NONE
         self._fitting = 0
         self._since_up = 1 << 30
         self._backoff = 1
@@ -117,6 +123,8 @@ class DepthController:
         late = wall_s > self.deadline_s
         self.misses += late
         self._late_share += (late - self._late_share) * GAIN_LATE
+        load, most = self._load, self.deepest - max(1, self.shallowest)
+        self._relief = relieve(self._relief, load.cpu, load.heat, load.clock, self.hop_s, most)
         if depth == 0:
             self._forget()
         elif wall_s >= 0 and cpu_s >= 0:  # a clock that was set back says nothing
@@ -204,6 +212,8 @@ class DepthController:
         low = self._load.battery is not None and self._load.battery < self.profile.low_battery
         if low and self._load.plugged is False:
             return max(1, self.shallowest), "battery low"
+        if self._relief.levels:
+            return max(1, self.shallowest, self.deepest - self._relief.levels), "machine hot or throttled"
         return self.deepest, "deepest that the profile allows"
 
     def _fit(self, depth: int, why: str) -> tuple[int, str]:

@@ -19,3 +19,11 @@ class ProfileError(PseError):
 
 class UsageError(PseError):
     """The SDK was called in a way that cannot work."""
+
+
+class TableError(PseError):
+    """A device table cannot be read."""
+
+
+class PseWarning(UserWarning):
+    """Something that an app can do without is missing or was ignored; the message says what brings it back."""
