@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 from pse_sdk.device_table import usable_table
 from pse_sdk.errors import PseWarning
@@ -11,7 +10,7 @@ from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import checksum
 
 
-def expected_costs(runtime: Runtime, model: Path) -> list[float]:
+def expected_costs(runtime: Runtime) -> list[float]:
     """Seconds per frame at depth 1..L: the device table's where it knows this file in this runtime.
 
     A table that does not is ignored with a `PseWarning`; then it is a call's own time and ten multiply-accumulates
@@ -19,8 +18,8 @@ def expected_costs(runtime: Runtime, model: Path) -> list[float]:
     """
     d = runtime.description
     table = usable_table()
-    if table is not None:
-        measured = table.find(runtime.name, checksum(model))
+    if table is not None and runtime.path is not None:
+        measured = table.find(runtime.name, checksum(runtime.path))
         if measured is not None and len(measured.costs_s) == d.blocks:
             return measured.costs_s
         warnings.warn(

@@ -162,22 +162,22 @@ def usable_table(path: Path | None = None) -> DeviceTable | None:
     return table
 
 
-def fastest_runtime(table: DeviceTable | None, candidates: Mapping[str, str]) -> str:
-    """The runtime that was measured to take the least time over all depths.
+def fastest_first(table: DeviceTable | None, candidates: Mapping[str, str]) -> list[str]:
+    """Runtimes in the order of the time that they were measured to take, summed over all depths.
 
     Parameters
     ----------
     candidates
-        The sha256 of the file that each runtime would load, by the runtime's name, in order of preference: at
-        least one. The order decides where the first was not measured, as nothing speaks against it then.
+        The sha256 of the file that each runtime would load, by the runtime's name, in order of preference. Those that
+        were not measured keep their places: nothing speaks for or against them.
     """
     costs = {
         name: sum(measured.costs_s)
         for name, sha256 in candidates.items()
         if table is not None and (measured := table.find(name, sha256)) is not None
     }
-    preferred = next(iter(candidates))
-    return min(costs, key=lambda name: costs[name]) if preferred in costs else preferred
+    by_cost = iter(sorted(costs, key=lambda name: costs[name]))
+    return [next(by_cost) if name in costs else name for name in candidates]
 
 
 def read_table(path: Path) -> DeviceTable:
@@ -190,10 +190,10 @@ def read_table(path: Path) -> DeviceTable:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise TableError(f"{path}: cannot be read ({error})") from error
-    if values.get("format") != FORMAT:
-        raise TableError(
-            f"{path}: has format {values.get('format', 'none')!s:.20}, and this pse-sdk reads format {FORMAT}"
-        )
+    if "format" not in values:
+        raise TableError(f"{path}: is not a device table")
+    if values["format"] != FORMAT:
+        raise TableError(f"{path}: has format {values['format']!s:.20}, and this pse-sdk reads format {FORMAT}")
     try:
         return _table(values)
     except TableError as error:

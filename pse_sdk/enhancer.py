@@ -74,8 +74,7 @@ class Enhancer:
             profile = load_profile(profile)  # a mistake is told before the model loads
         self._strength_db = _checked_strength(strength_db)
         self._sample_rate = check_rate(sample_rate)
-        path = find_model(model)
-        self._runtime = open_runtime(runtime, path)
+        self._runtime = open_runtime(runtime, find_model(model))
         self.description = self._runtime.description
         self._power: PowerState | None = None
         self._profile = self._chosen(profile)
@@ -83,7 +82,7 @@ class Enhancer:
         self._monitor = LoadMonitor()
         self._lock = threading.Lock()
         self._pinned: int | None = None
-        costs = expected_costs(self._runtime, path)
+        costs = expected_costs(self._runtime)
         self._controller = DepthController(self._profile, costs, self.description.hop_seconds)
         self._statistics = FrameStatistics(self.description.blocks)
         self._pipeline = Pipeline(self._runtime, self.sample_rate)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import checksum
 
-from pse_sdk.device_table import fastest_runtime, usable_table
+from pse_sdk.device_table import fastest_first, usable_table
 from pse_sdk.errors import UsageError
 
 RUNTIMES = ("auto", "onnx", "torch")
@@ -41,4 +41,4 @@ def _fastest(model: Path) -> str:
     table = usable_table()
     if table is None or not model.is_file():
         return PREFERENCE[0]
-    return fastest_runtime(table, dict.fromkeys(PREFERENCE, checksum(model)))
+    return fastest_first(table, dict.fromkeys(PREFERENCE, checksum(model)))[0]

@@ -24,14 +24,14 @@ def table_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_a_table_the_costs_grow_with_the_models_size(tiny_model: Path) -> None:
     runtime = OnnxRuntime(tiny_model)
     macs = [m * 0.01 for m in runtime.description.macs_per_second]
-    assert expected_costs(runtime, tiny_model) == pytest.approx([30e-6 + m / 10e9 for m in macs])
+    assert expected_costs(runtime) == pytest.approx([30e-6 + m / 10e9 for m in macs])
 
 
 def test_a_table_that_knows_the_model_gives_the_costs_without_a_word(table_path: Path, tiny_model: Path) -> None:
     save_table(make_device_table(make_measured([1.0, 2.0, 9.0], sha256=checksum(tiny_model))), table_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert expected_costs(OnnxRuntime(tiny_model), tiny_model) == pytest.approx([0.001, 0.002, 0.009])
+        assert expected_costs(OnnxRuntime(tiny_model)) == pytest.approx([0.001, 0.002, 0.009])
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_a_table_that_does_not_know_the_model_is_ignored_with_one_notice(
     table_path: Path, tiny_model: Path, changes: dict
 ) -> None:
     runtime = OnnxRuntime(tiny_model)
-    without = expected_costs(runtime, tiny_model)
+    without = expected_costs(runtime)
     known = make_measured(**{"sha256": checksum(tiny_model), **changes})
     save_table(make_device_table(known), table_path)
     with pytest.warns(PseWarning, match="does not know this file of model 'tiny' in runtime 'onnx'") as told:
-        assert expected_costs(runtime, tiny_model) == without
+        assert expected_costs(runtime) == without
     assert len(told) == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.device_table import FORMAT, MAX_BYTES, Measured, fastest_runtime, read_table, usable_table
+from pse_sdk.device_table import FORMAT, MAX_BYTES, Measured, fastest_first, read_table, usable_table
 from pse_sdk.errors import PseWarning, TableError
 from pse_sdk.machine import Machine
 from pse_sdk.profiling.save import save_table
@@ -158,22 +158,25 @@ FILES = {"tflite": "tflite", "onnx": "onnx"}
 
 
 @pytest.mark.parametrize(
-    ("measured", "fastest"),
+    ("measured", "order"),
     [
-        ([at("tflite", 0.2), at("onnx", 0.3)], "tflite"),
-        ([at("tflite", 0.3), at("onnx", 0.2)], "onnx"),
-        ([at("tflite", 0.2), at("onnx", 0.2)], "tflite"),
-        ([at("tflite", 0.2)], "tflite"),
-        ([at("onnx", 0.2)], "tflite"),  # the preferred one was not measured: nothing speaks against it
-        ([at("torch", 0.1), at("tflite", 0.3), at("onnx", 0.2)], "onnx"),
+        ([at("tflite", 0.2), at("onnx", 0.3)], ["tflite", "onnx"]),
+        ([at("tflite", 0.3), at("onnx", 0.2)], ["onnx", "tflite"]),
+        ([at("tflite", 0.2), at("onnx", 0.2)], ["tflite", "onnx"]),
+        ([at("onnx", 0.2)], ["tflite", "onnx"]),  # the preferred one was not measured: nothing speaks against it
+        ([at("torch", 0.1), at("tflite", 0.3), at("onnx", 0.2)], ["onnx", "tflite"]),
     ],
 )
-def test_the_fastest_runtime_is_what_was_measured_to_be(measured: list[Measured], fastest: str) -> None:
-    assert fastest_runtime(make_device_table(*measured), FILES) == fastest
+def test_runtimes_are_tried_in_the_order_of_what_was_measured(measured: list[Measured], order: list[str]) -> None:
+    assert fastest_first(make_device_table(*measured), FILES) == order
+
+
+def test_runtimes_that_were_not_measured_keep_their_places() -> None:
+    table = make_device_table(at("a", 0.3), at("c", 0.1))
+    assert fastest_first(table, {"a": "a", "b": "b", "c": "c"}) == ["c", "b", "a"]
 
 
 def test_without_a_table_or_for_another_file_the_preference_decides() -> None:
     table = make_device_table(at("tflite", 0.3), at("onnx", 0.2))
-    assert fastest_runtime(None, FILES) == "tflite"
-    assert fastest_runtime(table, {"tflite": "changed", "onnx": "onnx"}) == "tflite"
-    assert fastest_runtime(table, {"onnx": "onnx"}) == "onnx"
+    assert fastest_first(None, FILES) == ["tflite", "onnx"]
+    assert fastest_first(table, {"tflite": "changed", "onnx": "onnx"}) == ["tflite", "onnx"]

@@ -10,10 +10,9 @@ from pathlib import Path
 from pse_sdk.errors import PseError, UsageError
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import bundled_models, checksum, find_model
-from pse_sdk.runtimes.select import RUNTIMES, open_runtime
+from pse_sdk.runtimes.select import PREFERENCE as DEVICE_RUNTIMES
+from pse_sdk.runtimes.select import open_runtime
 
-# torch is the researchers' runtime, and runs no exported model.
-DEVICE_RUNTIMES = tuple(name for name in RUNTIMES if name not in ("auto", "torch"))
 PACKAGES = {"onnx": "onnxruntime"}
 
 
@@ -55,7 +54,8 @@ def find_candidates(models: Sequence[str], runtimes: Sequence[str]) -> tuple[lis
             except PseError as error:
                 skipped.append(f"not measured: {path.name} in {name}: {error}")
                 continue
-            found.append(Candidate(path, checksum(path), runtime, _version(name)))
+            loaded = runtime.path or path
+            found.append(Candidate(loaded, checksum(loaded), runtime, _version(name)))
     if not found:
         raise UsageError("nothing to measure: " + "; ".join(skipped))
     return found, skipped

@@ -18,8 +18,8 @@ class EnergyMeter:
     """
 
     def __init__(self, folder: Path = POWERCAP) -> None:
-        # intel-rapl:0 is a package; intel-rapl:0:1 a part of it. AMD processors go by the same name.
-        self._packages = sorted(path for path in folder.glob("intel-rapl:*") if path.name.count(":") == 1)
+        # AMD's go by the same name. Beside packages there are their parts, and "psys", which contains them.
+        self._packages = sorted(path for path in folder.glob("intel-rapl:*") if _is_package(path))
         self._last: dict[Path, int] = {}
         self._total_uj = 0
         self.missing = self._why_missing(folder)
@@ -39,6 +39,8 @@ class EnergyMeter:
 
     def measure_idle(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Take the power of the machine as it is now for the one that `above_idle_j` leaves out."""
+        if self.missing is not None:
+            return
         before = self.read_j()
         sleep(seconds)
         after = self.read_j()
@@ -62,6 +64,13 @@ class EnergyMeter:
         except (OSError, ValueError) as error:
             return f"the energy counters in {folder} cannot be read ({error})"
         return None
+
+
+def _is_package(path: Path) -> bool:
+    try:
+        return (path / "name").read_text(encoding="ascii").startswith("package")
+    except (OSError, ValueError):
+        return False
 
 
 def _number(path: Path) -> int:

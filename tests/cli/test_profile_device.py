@@ -61,7 +61,7 @@ def test_a_table_that_cannot_be_used_is_told_once_and_the_work_is_done(run, tmp_
         (["--frames", "0"], 2, "--frames"),
         (["--load-nice", "99"], 2, "--load-nice"),
         (["--compare", "a.toml", "b.toml"], 1, "a.toml: no such file"),
-        (["--compare", "damaged.toml", "damaged.toml"], 1, "damaged.toml: has format none"),
+        (["--compare", "damaged.toml", "damaged.toml"], 1, "damaged.toml: is not a device table"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(

@@ -48,6 +48,7 @@ class FakeRuntime:
     name = "onnx"
 
     def __init__(self, machine: FakeMachine, name: str) -> None:
+        self.path: Path | None = Path(f"{name}.onnx")
         self._machine = machine
         blocks = len(machine.costs_s)
         self.description = ModelDescription(

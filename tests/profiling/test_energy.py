@@ -10,12 +10,16 @@ RANGE = 1_000_000_000
 
 
 class Counters:
-    """Powercap files of two packages and a part of one."""
+    """Powercap files of two packages, a part of one, and the whole board."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("intel-rapl:0", "intel-rapl:0:0", "intel-rapl:1"):
+        names = {
+            "intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "package-1", "intel-rapl:2": "psys"
+        }  # fmt: skip
+        for name, kind in names.items():
             (folder / name).mkdir()
+            (folder / name / "name").write_text(f"{kind}\n")
             (folder / name / "max_energy_range_uj").write_text(f"{RANGE}\n")
             self.set(name, 0)
 
@@ -34,6 +38,7 @@ def test_packages_add_up_and_their_parts_do_not_count_twice(counters: Counters) 
     counters.set("intel-rapl:0", 3_000_000)
     counters.set("intel-rapl:0:0", 2_000_000)
     counters.set("intel-rapl:1", 1_000_000)
+    counters.set("intel-rapl:2", 9_000_000)
     assert meter.read_j() == pytest.approx(4)
 
 
@@ -62,8 +67,12 @@ def test_a_system_without_counters_says_so(tmp_path: Path) -> None:
 
 
 def test_counters_that_may_not_be_read_say_so(counters: Counters, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deny(self: Path, **_: object) -> str:
-        raise PermissionError("denied")
+    read = Path.read_text
+
+    def deny(self: Path, **how: object) -> str:
+        if self.name == "energy_uj":
+            raise PermissionError("denied")
+        return read(self, **how)
 
     monkeypatch.setattr(Path, "read_text", deny)
     assert "may be read by root only" in (EnergyMeter(counters.folder).missing or "")
