@@ -1,4 +1,4 @@
-"""What this machine can do, measured in a few seconds, and what a profile makes of it: python examples/profile_device.py.
+"""What this machine can do, measured in a few seconds, and what profiles make of it: python examples/profile_device.py
 
 `pse profile-device` does the same with more care, and keeps the result for every `Enhancer` on this machine.
 """
@@ -12,7 +12,8 @@ from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.measure import Plan, measure
 
 candidates, skipped = find_candidates(models=[], runtimes=[])  # all that came with the package, all that is installed
-every = measure(candidates, Plan(frames=50, turn=25), EnergyMeter(), progress=lambda what: None)
+every = measure(candidates, Plan(frames=50, turn=25), EnergyMeter(), progress=lambda what: print(what, end="\r"))
+print()
 
 for series in every:
     measured = series.measured()

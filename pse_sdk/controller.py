@@ -120,11 +120,10 @@ class DepthController:
 
     def observe(self, depth: int, wall_s: float, cpu_s: float) -> Decision:
         """Take the time of the frame just computed at ``depth`` (0: bypass) and decide about the next."""
+        self._feel_heat()
         late = wall_s > self.deadline_s
         self.misses += late
         self._late_share += (late - self._late_share) * GAIN_LATE
-        load, most = self._load, self.deepest - max(1, self.shallowest)
-        self._relief = relieve(self._relief, load.cpu, load.heat, load.clock, self.hop_s, most)
         if depth == 0:
             self._forget()
         elif wall_s >= 0 and cpu_s >= 0:  # a clock that was set back says nothing
@@ -207,6 +206,10 @@ class DepthController:
     @property
     def _dwell_s(self) -> float:
         return self.profile.dwell_s * self._backoff
+
+    def _feel_heat(self) -> None:
+        load, most = self._load, self.deepest - max(1, self.shallowest)
+        self._relief = relieve(self._relief, load.cpu, load.heat, load.clock, self.hop_s, most)
 
     def _ceiling(self) -> tuple[int, str]:
         low = self._load.battery is not None and self._load.battery < self.profile.low_battery

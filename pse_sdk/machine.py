@@ -49,12 +49,17 @@ def governor() -> str | None:
 
 def _cpu_name() -> str | None:
     if sys.platform == "darwin":
-        asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
-        )
-        return asked.stdout.strip() or None
+        return _ask_macos()
     named = [line.split(":", 1)[1].strip() for line in (_read(CPU_INFO) or "").splitlines() if "model name" in line]
     return (named[0] if named else None) or _read(DEVICE_TREE) or platform.processor() or None
+
+
+def _ask_macos() -> str | None:
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+    except OSError:  # a sandbox
+        return None
 
 
 def _read(path: Path) -> str | None:

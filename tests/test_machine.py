@@ -1,6 +1,7 @@
 """Which machine this is: the processor's name wherever the system keeps it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,21 @@ def test_a_board_whose_processor_has_no_name_names_itself(linux: Path) -> None:
 def test_a_machine_that_tells_nothing_still_has_a_description(linux: Path) -> None:
     assert str(this_machine()).startswith("unknown CPU, ")
     assert str(Machine("A", 1, "B")) == "A, 1 core, B"
+
+
+def test_a_mac_is_asked_and_may_refuse(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(command: list[str], **_: object) -> SimpleNamespace:
+        assert command[-1] == "machdep.cpu.brand_string"
+        return SimpleNamespace(stdout="Apple M9\n")
+
+    def refuse(command: list[str], **_: object) -> SimpleNamespace:
+        raise PermissionError("sandbox")
+
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    for run, name in ((answer, "Apple M9"), (refuse, "unknown CPU")):
+        monkeypatch.setattr(machine.subprocess, "run", run)
+        this_machine.cache_clear()
+        assert this_machine().cpu == name
 
 
 def test_the_governor_is_told_where_there_is_one(linux: Path) -> None:
