@@ -12,8 +12,7 @@ from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.measure import Plan, measure
 
 candidates, skipped = find_candidates(models=[], runtimes=[])  # all that came with the package, all that is installed
-every = measure(candidates, Plan(frames=50, turn=25), EnergyMeter(), progress=lambda what: print(what, end="\r"))
-print()
+every = measure(candidates, Plan(frames=50, turn=25), EnergyMeter(), progress=lambda _: None)
 
 for series in every:
     measured = series.measured()
