@@ -6,10 +6,10 @@
 from pse_sdk.profiles import load_profile
 
 from pse_sdk.controller import DepthController
-from pse_sdk.device_table import default_path
 from pse_sdk.profiling.candidates import find_candidates
 from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.measure import Plan, measure
+from pse_sdk.table_reader import default_path
 
 candidates, skipped = find_candidates(models=[], runtimes=[])  # all that came with the package, all that is installed
 every = measure(candidates, Plan(frames=50, turn=25), EnergyMeter(), progress=lambda _: None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 
-from pse_sdk.device_table import usable_table
 from pse_sdk.errors import PseWarning
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import checksum
+from pse_sdk.table_reader import usable_table
 
 
 def expected_costs(runtime: Runtime) -> list[float]:

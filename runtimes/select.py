@@ -7,8 +7,9 @@ from pathlib import Path
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import checksum
 
-from pse_sdk.device_table import fastest_first, usable_table
+from pse_sdk.device_table import fastest_first
 from pse_sdk.errors import UsageError
+from pse_sdk.table_reader import usable_table
 
 RUNTIMES = ("auto", "onnx", "torch")
 # What "auto" chooses from, the one that is expected to be fastest first.

@@ -10,11 +10,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from pse_sdk.device_table import default_path, usable_table
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
 from pse_sdk.runtimes.bundled import bundled_models, find_model
 from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.table_reader import default_path, usable_table
 
 
 def info() -> None:

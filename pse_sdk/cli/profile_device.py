@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from pse_sdk.cli.device_report import comparison, report
 from pse_sdk.cli.latency_plot import check_plot, draw_latencies
-from pse_sdk.device_table import default_path, read_table
 from pse_sdk.errors import UsageError
 from pse_sdk.files import write_atomically
 from pse_sdk.profiling.candidates import Candidate, find_candidates
@@ -21,6 +20,7 @@ from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.frames import WARM_UP
 from pse_sdk.profiling.measure import Plan, Series, measure
 from pse_sdk.profiling.save import add_earlier, make_table, save_table
+from pse_sdk.table_reader import default_path, read_table
 
 FRAMES = 1000
 QUICK_S = 14  # of frames; loading and idling take the rest of 20 s

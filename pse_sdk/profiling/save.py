@@ -11,12 +11,13 @@ from typing import Any
 
 import tomli_w
 
-from pse_sdk.device_table import FORMAT, DeviceTable, Measured, read_table
+from pse_sdk.device_table import DeviceTable, Measured
 from pse_sdk.errors import TableError
 from pse_sdk.files import write_atomically
 from pse_sdk.load import read_sensors
 from pse_sdk.machine import governor, this_machine
 from pse_sdk.profiling.competitors import Competition
+from pse_sdk.table_reader import FORMAT, read_table
 
 HEADER = "# What `pse profile-device` measured on this machine. Delete this file to forget it.\n\n"
 

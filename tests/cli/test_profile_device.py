@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pse_sdk.cli import profile_device as module
-from pse_sdk.device_table import read_table
 from pse_sdk.machine import Machine
 from pse_sdk.profiling.save import save_table
+from pse_sdk.table_reader import read_table
 from tests.cli.test_cli import pse, recording
 from tests.tables import make_device_table, make_measured, make_timing
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pse_sdk.device_table import read_table
 from pse_sdk.load import Load
 from pse_sdk.machine import Machine, this_machine
 from pse_sdk.profiling import save as module
 from pse_sdk.profiling.competitors import Competition
 from pse_sdk.profiling.save import add_earlier, make_table, save_table
+from pse_sdk.table_reader import read_table
 from tests.tables import make_device_table, make_measured
 
 
