@@ -112,8 +112,8 @@ def load_profile(name: str | Path | Profile) -> Profile:
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():
         raise ProfileError(
-            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, fixed-N (such as fixed-2), "
-            "or give the path of a .toml file"
+            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, auto (follows the power "
+            "supply), fixed-N (such as fixed-2), or give the path of a .toml file"
         )
     bundled = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml")
     return _parse(bundled.read_text(encoding="utf-8"), str(name), f"{name}.toml")

@@ -6,7 +6,7 @@
 """
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, UsageError
+from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, PseWarning, TableError, UsageError
 from pse_sdk.profiles import Profile, profile_names
 from pse_sdk.statistics import Stats
 from pse_sdk.voice_profile import VoiceProfile, load_voice
@@ -20,7 +20,9 @@ __all__ = [
     "Profile",
     "ProfileError",
     "PseError",
+    "PseWarning",
     "Stats",
+    "TableError",
     "UsageError",
     "VoiceProfile",
     "load_voice",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pse_sdk.profiles import Profile
+from pse_sdk.thermal import NONE, relieve
 
 # Weights of a new observation in the running estimates of slowdown, its deviation, and CPU time.
 GAIN = 0.05
@@ -46,11 +47,15 @@ class Load:
     cpu : 0..1 over all cores
     battery : charge, 0..1
     plugged : whether mains is connected
+    heat : temperature of the processor over its critical one, in degrees Celsius
+    clock : mean clock of all cores over its maximum, 0..1
     """
 
     cpu: float | None = None
     battery: float | None = None
     plugged: bool | None = None
+    heat: float | None = None
+    clock: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class DepthController:
         self._after_outlier = False
         self._late_share = 0.0
         self._load = Load()
+        self._relief = NONE
         self._fitting = 0
         self._since_up = 1 << 30
         self._backoff = 1
@@ -114,6 +120,7 @@ class DepthController:
 
     def observe(self, depth: int, wall_s: float, cpu_s: float) -> Decision:
         """Take the time of the frame just computed at ``depth`` (0: bypass) and decide about the next."""
+        self._feel_heat()
         late = wall_s > self.deadline_s
         self.misses += late
         self._late_share += (late - self._late_share) * GAIN_LATE
@@ -200,10 +207,16 @@ class DepthController:
     def _dwell_s(self) -> float:
         return self.profile.dwell_s * self._backoff
 
+    def _feel_heat(self) -> None:
+        load, most = self._load, self.deepest - max(1, self.shallowest)
+        self._relief = relieve(self._relief, load.cpu, load.heat, load.clock, self.hop_s, most)
+
     def _ceiling(self) -> tuple[int, str]:
         low = self._load.battery is not None and self._load.battery < self.profile.low_battery
         if low and self._load.plugged is False:
             return max(1, self.shallowest), "battery low"
+        if self._relief.levels:
+            return max(1, self.shallowest, self.deepest - self._relief.levels), "machine hot or throttled"
         return self.deepest, "deepest that the profile allows"
 
     def _fit(self, depth: int, why: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pse_sdk.controller import DepthController
+from pse_sdk.costs import expected_costs
 from pse_sdk.enrolment import (
     EnrolmentReport,
     enrol,
@@ -22,9 +23,10 @@ from pse_sdk.enrolment import (
     to_mono_16k,
 )
 from pse_sdk.errors import UsageError
-from pse_sdk.load import Clocks, LoadMonitor
+from pse_sdk.load import Clocks, LoadMonitor, read_sensors
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
 from pse_sdk.pipeline import Pipeline
+from pse_sdk.power import AUTO, PowerState, first_state, follow, profile_for
 from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.select import open_runtime
@@ -44,6 +46,7 @@ class Enhancer:
     ----------
     profile
         ``"battery"``, ``"balanced"``, ``"quality"``, ``"fixed-N"``, the path of a TOML file, or a `Profile`.
+        ``"auto"`` follows the power supply, also while a stream runs: see `pse_sdk.power`.
     model
         Name of a bundled model or path of an ``.onnx`` file; the default model if None.
     runtime
@@ -79,18 +82,20 @@ class Enhancer:
         voice: VoiceProfile | str | Path | None = None,
         clocks: Clocks | None = None,
     ) -> None:
-        self._profile = load_profile(profile)
+        if profile != AUTO:
+            profile = load_profile(profile)  # a mistake is told before the model loads
         self._strength_db = _checked_strength(strength_db)
         self._sample_rate = check_rate(sample_rate)
         self._runtime = open_runtime(runtime, find_model(model))
         self.description = self._runtime.description
-        self._check_depths(self._profile)
+        self._power: PowerState | None = None
+        self._profile = self._chosen(profile)
         self._clocks = clocks or Clocks()
         self._monitor = LoadMonitor()
         self._lock = threading.Lock()
         self._pinned: int | None = None
-        self._controller = DepthController(self._profile, _expected_costs(self.description.macs_per_second,
-                                           self.description.hop_seconds), self.description.hop_seconds)  # fmt: skip
+        costs = expected_costs(self._runtime)
+        self._controller = DepthController(self._profile, costs, self.description.hop_seconds)
         self._statistics = FrameStatistics(self.description.blocks)
         self._pipeline = Pipeline(self._runtime, self.sample_rate)
         self._format: PcmFormat | None = None
@@ -285,10 +290,8 @@ class Enhancer:
 
     def set_profile(self, profile: str | Path | Profile) -> None:
         """Change the profile, also while a stream runs: neither a click nor a lost sample."""
-        loaded = load_profile(profile)
-        self._check_depths(loaded)
-        self._profile = loaded
-        self._controller.set_profile(loaded)
+        self._profile = self._chosen(profile)
+        self._controller.set_profile(self._profile)
 
     @property
     def strength_db(self) -> float:
@@ -330,6 +333,7 @@ class Enhancer:
         wall, cpu = self._clocks.wall(), self._clocks.cpu()
         done, ran, spoke = pipeline.run_frame(self.depth, self._wet)
         wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
+        self._follow_power()
         self._controller.observe_load(self._monitor.load)
         self._controller.observe(ran, wall, cpu)
         self._statistics.add_frame(spoke, wall, cpu, late=wall > self._controller.deadline_s)
@@ -359,11 +363,27 @@ class Enhancer:
         self._pipeline.reset()
         self._format = None
 
-    def _check_depths(self, profile: Profile) -> None:
-        blocks = self.description.blocks
-        if max(profile.min_depth, profile.max_depth) > blocks:
-            raise UsageError(f"profile {profile.name}: depth {max(profile.min_depth, profile.max_depth)}, but model "
+    def _chosen(self, profile: str | Path | Profile) -> Profile:
+        """The profile that was asked for, checked; with "auto" the one that the power supply asks for."""
+        if profile == AUTO:
+            self._power = first_state(read_sensors())
+            return profile_for(self._power.supply, self.description.blocks)
+        loaded, blocks = load_profile(profile), self.description.blocks
+        if max(loaded.min_depth, loaded.max_depth) > blocks:
+            raise UsageError(f"profile {loaded.name}: depth {max(loaded.min_depth, loaded.max_depth)}, but model "
                              f"{self.description.name!r} has depths 1 to {blocks}")  # fmt: skip
+        self._power = None
+        return loaded
+
+    def _follow_power(self) -> None:
+        """With profile "auto": change to what the power supply asks for, as soon as that is another profile."""
+        if self._power is None:
+            return
+        before = self._power
+        self._power = follow(before, self._monitor.load, self.description.hop_seconds)
+        if self._power.supply is not before.supply:
+            self._profile = profile_for(self._power.supply, self.description.blocks)
+            self._controller.set_profile(self._profile)
 
     @contextmanager
     def _restart_on_error(self) -> Iterator[None]:
@@ -403,8 +423,3 @@ def _checked_strength(strength_db: float | None) -> float | None:
     if strength_db is not None and not (number and 0 <= strength_db <= 120):
         raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
     return strength_db
-
-
-def _expected_costs(macs_per_second: tuple[float, ...], hop_s: float) -> list[float]:
-    """Seconds per frame before anything was measured: a call's own time, and ten multiply-accumulates per ns."""
-    return [30e-6 + macs * hop_s / 10e9 for macs in macs_per_second]

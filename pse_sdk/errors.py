@@ -17,5 +17,13 @@ class ProfileError(PseError):
     """A profile is unknown or holds a value that is not allowed."""
 
 
+class TableError(PseError):
+    """A device table cannot be read."""
+
+
+class PseWarning(UserWarning):
+    """Something that an app can do without is missing or was ignored; the message says what brings it back."""
+
+
 class UsageError(PseError):
     """The SDK was called in a way that cannot work."""

@@ -1,19 +1,30 @@
-"""The edge to the outside: clocks, CPU load and battery. Nothing else in the package reads them."""
+"""The edge to the outside: clocks, CPU load, battery, temperature. Nothing else that runs with a stream reads them."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import psutil
 
 from pse_sdk.controller import Load
 
 PERIOD_S = 0.5
+# Battery, temperature and clock are read with every so many readings of the CPU load.
+SENSORS_EVERY = 4
+# As Linux calls the sensors of a processor; others are of disks, radios and batteries.
+CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu", "soc", "acpitz")
+# In degrees Celsius, where a sensor does not tell.
+CRITICAL = 100.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,10 @@ class Clocks:
 
 
 class LoadMonitor:
-    """Reads CPU load and battery twice a second in a thread of its own, so that no frame waits for it.
+    """Reads what the system says in a thread of its own, so that no frame waits for it.
 
-    The thread starts with `start` and ends with `stop`, with the process, or when the monitor is forgotten.
+    The CPU load is read twice a second; battery, temperature and clock every two seconds. The thread starts with
+    `start` and ends with `stop`, with the process, or when the monitor is forgotten.
     """
 
     def __init__(self, period_s: float = PERIOD_S) -> None:
@@ -53,24 +65,56 @@ class LoadMonitor:
 
 
 def read_load() -> Load:
-    """CPU load since the last call, and the battery. What the system denies or lacks is None."""
+    """CPU load since the last call, battery, temperature and clock. What the system denies or lacks is None."""
+    return dataclasses.replace(read_sensors(), cpu=_read_cpu())
+
+
+def read_sensors() -> Load:
+    """All but the CPU load: what changes slowly, and takes the system up to tens of milliseconds to tell."""
+    # Some systems lack the functions, not only the figures: they are looked up where that is caught.
+    battery = _told(lambda: psutil.sensors_battery())
+    temperatures = _told(lambda: psutil.sensors_temperatures())
+    clock = _told(lambda: psutil.cpu_freq())
+    return Load(
+        battery=None if battery is None else battery.percent / 100,
+        plugged=None if battery is None else battery.power_plugged,
+        heat=_heat(temperatures or {}),
+        clock=clock.current / clock.max if clock is not None and clock.max and clock.current else None,
+    )
+
+
+def _read_cpu() -> float | None:
+    percent = _told(lambda: psutil.cpu_percent(interval=None))
+    return None if percent is None else percent / 100
+
+
+def _told(ask: Callable[[], T]) -> T | None:
     try:
-        cpu: float | None = psutil.cpu_percent(interval=None) / 100
-    except (psutil.Error, OSError, RuntimeError):
-        cpu = None
-    try:
-        battery = psutil.sensors_battery()
-    except (psutil.Error, OSError, RuntimeError, AttributeError, NotImplementedError):
-        battery = None
-    if battery is None:
-        return Load(cpu)
-    return Load(cpu, battery.percent / 100, battery.power_plugged)
+        return ask()
+    except (psutil.Error, OSError, RuntimeError, AttributeError, NotImplementedError, ValueError):
+        return None
+
+
+def _heat(temperatures: Mapping[str, Sequence[Any]]) -> float | None:
+    """The hottest processor sensor's temperature over its critical one; no other part's."""
+    found = [
+        sensor.current / (sensor.critical if sensor.critical and 60 <= sensor.critical <= 130 else CRITICAL)
+        for name, sensors in temperatures.items()
+        if name.startswith(CPU_SENSORS)
+        for sensor in sensors
+        if sensor.current and 0 < sensor.current < 150  # sensors that are not connected tell absurd figures
+    ]
+    return max(found, default=None)
 
 
 def _watch(monitor: weakref.ref[LoadMonitor], stopping: threading.Event, period_s: float) -> None:
-    read_load()  # the first CPU reading has nothing to compare with
-    while not stopping.wait(period_s):
-        load = read_load()
+    _read_cpu()  # the first reading has nothing to compare with
+    for turn in itertools.count():
+        if turn % SENSORS_EVERY == 0:
+            sensors = read_sensors()
+        if stopping.wait(period_s):
+            return
+        load = dataclasses.replace(sensors, cpu=_read_cpu())
         alive = monitor()
         if alive is None or stopping.is_set():
             return

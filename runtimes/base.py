@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -53,5 +54,6 @@ class Runtime(Protocol):
 
     name: str
     description: ModelDescription
+    path: Path | None  # the file that was loaded; None for a model that never was one
 
     def open_stream(self) -> Stream: ...

@@ -22,6 +22,7 @@ class OnnxRuntime:
 
     def __init__(self, path: Path | str) -> None:
         path = Path(path)
+        self.path: Path | None = path
         if not path.is_file():
             raise ModelError(f"no model file at {path}; `pse info` lists the models that came with pse-sdk")
         try:

@@ -22,7 +22,8 @@ class TorchRuntime:
 
     name = "torch"
 
-    def __init__(self, stack: BloomStack, description: ModelDescription) -> None:
+    def __init__(self, stack: BloomStack, description: ModelDescription, path: Path | None = None) -> None:
+        self.path = path
         self.stack = stack.eval()
         self.description = description
 
@@ -30,7 +31,7 @@ class TorchRuntime:
     def load(cls, path: Path) -> TorchRuntime:
         """The weights that ``pse train`` wrote (``.safetensors``)."""
         stack, training = load_stack(path)
-        return cls(stack, describe(stack, path.stem, "fp32", "", training))
+        return cls(stack, describe(stack, path.stem, "fp32", "", training), path)
 
     def open_stream(self) -> TorchStream:
         return TorchStream(self.stack)

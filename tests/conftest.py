@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Two cores and many small operations: threads that wait actively for each other cost more than they bring.
@@ -43,6 +43,15 @@ def make_stack(config: StackConfig, seed: int = 0) -> BloomStack:
     for head in stack.heads:
         torch.nn.init.normal_(head.mask.weight, std=0.5)
     return stack.eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_device_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was measured on the machine that runs the tests must not change them."""
+    empty = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("platformdirs.user_data_path", lambda *_, **__: empty)
+        yield
 
 
 @pytest.fixture(scope="session", params=CONFIGS, ids=str)

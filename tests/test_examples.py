@@ -20,6 +20,7 @@ NOISY, CLEAN = ROOT / "examples" / "noisy.flac", ROOT / "examples" / "clean.flac
         (["enhance_file.py", str(NOISY), "out.wav"], "8.0 s enhanced at depth"),
         (["stream.py", str(NOISY)], "latency 20 ms"),
         (["profiles.py"], "unknown key 'max_dept'"),
+        (["profile_device.py"], "balanced begins at depth"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -3,11 +3,13 @@
 import gc
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from pse_sdk.load import LoadMonitor, read_load
+from pse_sdk.controller import Load
+from pse_sdk.load import LoadMonitor, read_load, read_sensors
 
 
 def watchers() -> int:
@@ -49,12 +51,12 @@ def test_what_the_system_denies_is_none(monkeypatch: pytest.MonkeyPatch, error: 
     def deny(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(psutil, "sensors_battery", deny, raising=False)
+    for sensor in ("sensors_battery", "sensors_temperatures", "cpu_freq"):
+        monkeypatch.setattr(psutil, sensor, deny, raising=False)
     if not isinstance(error, AttributeError):
         monkeypatch.setattr(psutil, "cpu_percent", deny)
     load = read_load()
-    assert load.battery is None
-    assert load.plugged is None
+    assert (load.battery, load.plugged, load.heat, load.clock) == (None, None, None, None)
 
 
 def test_the_battery_is_read_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +65,51 @@ def test_the_battery_is_read_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(psutil, "sensors_battery", Battery, raising=False)
     assert (read_load().battery, read_load().plugged) == (0.42, False)
+
+
+def sensors(monkeypatch: pytest.MonkeyPatch, temperatures: dict[str, list[tuple[float | None, float | None]]]) -> Load:
+    readings = {
+        name: [SimpleNamespace(current=current, high=None, critical=critical) for current, critical in values]
+        for name, values in temperatures.items()
+    }
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: readings, raising=False)
+    return read_sensors()
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "heat"),
+    [
+        ({"coretemp": [(70.0, 100.0), (84.0, 105.0)]}, 0.8),
+        ({"k10temp": [(90.0, None)]}, 0.9),
+        ({"cpu_thermal": [(45.0, 65261.85)]}, 0.45),
+        ({"nvme": [(80.0, 84.8)], "coretemp": [(50.0, 100.0)]}, 0.5),
+        ({"nvme": [(80.0, 84.8)]}, None),
+        ({"coretemp": [(-128.0, 100.0), (None, 100.0)]}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_heat_is_that_of_the_hottest_processor_sensor(
+    monkeypatch: pytest.MonkeyPatch, temperatures: dict, heat: float | None
+) -> None:
+    assert sensors(monkeypatch, temperatures).heat == (None if heat is None else pytest.approx(heat))
+
+
+@pytest.mark.parametrize(
+    ("current", "most", "share"), [(1800.0, 4500.0, 0.4), (2596.0, 0.0, None), (0.0, 3000.0, None)]
+)
+def test_the_clock_is_a_share_of_its_maximum(
+    monkeypatch: pytest.MonkeyPatch, current: float, most: float, share: float | None
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_freq", lambda: SimpleNamespace(current=current, min=0.0, max=most))
+    assert read_sensors().clock == share
+
+
+def test_the_monitor_reads_sensors_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    sensors(monkeypatch, {"coretemp": [(80.0, 100.0)]})
+    monitor = LoadMonitor(period_s=0.01)
+    monitor.start()
+    assert wait_for(lambda: monitor.load.heat == 0.8 and monitor.load.cpu is not None)
+    sensors(monkeypatch, {"coretemp": [(90.0, 100.0)]})
+    assert wait_for(lambda: monitor.load.heat == 0.9)
+    monitor.stop()

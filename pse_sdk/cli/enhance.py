@@ -24,7 +24,9 @@ def enhance(
             "-o", "--output", help=f"File or folder to write; NAME{SUFFIX}.EXT beside each input if not given."
         ),
     ] = None,
-    profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
+    profile: Annotated[
+        str, typer.Option(help="battery, balanced, quality, auto, fixed-N, or a .toml file.")
+    ] = "balanced",
     depth: Annotated[int | None, typer.Option(help="Run exactly this many blocks (0: bypass).")] = None,
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")

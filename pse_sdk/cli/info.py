@@ -14,6 +14,7 @@ from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
 from pse_sdk.runtimes.bundled import bundled_models, find_model
 from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.table_reader import default_path, usable_table
 
 
 def info() -> None:
@@ -24,6 +25,7 @@ def info() -> None:
     console.print(_profiles())
     console.print(_runtimes())
     console.print(_machine(), markup=False)
+    console.print(_device_table(), markup=False)
 
 
 def _models() -> Table:
@@ -48,6 +50,7 @@ def _profiles() -> Table:
     table = Table("profile", "what it asks for", title="Profiles", title_justify="left")
     for name in profile_names():
         table.add_row(name, describe_profile(name))
+    table.add_row("auto", "Follows the power supply: quality or balanced on mains, battery without.")
     table.add_row("fixed-N", "Exactly N blocks, whatever the load.")
     return table
 
@@ -69,3 +72,11 @@ def _machine() -> str:
         f"This machine: {platform.system()} {platform.machine()}, {psutil.cpu_count()} logical cores, "
         f"{memory:.0f} GiB, {battery}, Python {platform.python_version()}"
     )
+
+
+def _device_table() -> str:
+    table = usable_table()
+    if table is None:
+        return "Device table: none; `pse profile-device` makes one"
+    measured = ", ".join(f"{m.model} ({m.precision}) in {m.runtime}" for m in table.measured)
+    return f"Device table: {default_path()}, made {table.made}: {measured}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+import warnings
+from typing import NoReturn, TextIO
 
 import typer
 import typer.main
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from pse_sdk.cli import embed_voices, enhance, enroll, export, info, spectrogram, train, train_encoder
-from pse_sdk.errors import PseError
+from pse_sdk.cli import embed_voices, enhance, enroll, export, info, profile_device, spectrogram, train, train_encoder
+from pse_sdk.errors import PseError, PseWarning
 
 app = typer.Typer(
     name="pse",
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("enhance")(enhance.enhance)
 app.command("enroll")(enroll.enroll)
 app.command("info")(info.info)
+app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("train")(train.train)
 app.command("export")(export.export)
@@ -33,6 +35,7 @@ app.command("embed-voices")(embed_voices.embed_voices)
 
 def run() -> None:
     """Entry point: a user's mistake ends in one line on standard error and an exit code, never in a traceback."""
+    _show_warnings()
     try:
         # What a subcommand returns in this mode is the code of its typer.Exit.
         sys.exit(typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0)
@@ -56,3 +59,20 @@ def run() -> None:
 def _complain(message: str, code: int) -> NoReturn:
     Console(stderr=True, soft_wrap=True).print(f"pse: {message}", markup=False, highlight=False)
     sys.exit(code)
+
+
+def _show_warnings() -> None:
+    """Our warnings as one line each, like errors; those of libraries stay as they are."""
+    theirs = warnings.showwarning
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        if issubclass(category, PseWarning):
+            Console(stderr=True, soft_wrap=True).print(f"pse: {message}", markup=False, highlight=False)
+        else:
+            theirs(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    warnings.simplefilter("once", PseWarning)

@@ -1,0 +1,96 @@
+"""A load of one's own making: processes that compete for the cores and caches while frames are timed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from pse_sdk.errors import UsageError
+
+# Copies memory of the size of a cache for ever, and ends with its parent: with the pipe that it reads from.
+COMPETITOR = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+here = bytearray(4 << 20)
+there = bytes(here)
+print("running", flush=True)
+while True:
+    for _ in range(100):
+        here[:] = there
+"""
+
+
+@dataclass(frozen=True)
+class Competition:
+    """How many processes compete, how politely, and on which cores.
+
+    Parameters
+    ----------
+    processes : how many; 0 for none
+    nice : 0 as everybody, up to 19 for what stands back; on Windows anything above 0 is "below normal"
+    cores : that they may run on; all if empty
+    """
+
+    processes: int
+    nice: int = 0
+    cores: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.processes:
+            return "none"
+        many = "1 competing process" if self.processes == 1 else f"{self.processes} competing processes"
+        where = f" on core{'s' * (len(self.cores) > 1)} {', '.join(map(str, self.cores))}" if self.cores else ""
+        return f"{many} at nice {self.nice}{where}"
+
+
+@contextmanager
+def competing(competition: Competition) -> Iterator[None]:
+    """The competitors run within the block. Raises `UsageError` for a nice level or cores that the system refuses."""
+    running: list[subprocess.Popen[str]] = []
+    try:
+        for _ in range(competition.processes):
+            running.append(_start())
+        for process in running:
+            _place(psutil.Process(process.pid), competition)
+            assert process.stdout is not None
+            process.stdout.readline()
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+def _start() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", COMPETITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _place(process: psutil.Process, competition: Competition) -> None:
+    try:
+        process.nice(_priority(competition.nice))
+    except (psutil.Error, OSError) as error:
+        raise UsageError(f"nice level {competition.nice} is not allowed here ({error}): choose 0 to 19") from error
+    if competition.cores:
+        _pin(process, competition.cores)
+
+
+def _pin(process: psutil.Process, cores: Sequence[int]) -> None:
+    try:
+        process.cpu_affinity(list(cores))
+    except AttributeError:
+        raise UsageError("this system cannot keep processes on chosen cores: leave the cores out") from None
+    except (psutil.Error, OSError, ValueError) as error:
+        raise UsageError(f"cores {', '.join(map(str, cores))}: {error}") from error
+
+
+def _priority(nice: int) -> int:
+    if sys.platform == "win32":
+        return psutil.BELOW_NORMAL_PRIORITY_CLASS if nice > 0 else psutil.NORMAL_PRIORITY_CLASS
+    return nice

@@ -1,0 +1,98 @@
+"""`pse profile-device`: a few frames from end to end, and every mistake in one line before anything is measured."""
+
+from pathlib import Path
+
+import pytest
+
+from pse_sdk.cli import profile_device as module
+from pse_sdk.machine import Machine
+from pse_sdk.profiling.save import save_table
+from pse_sdk.table_reader import read_table
+from tests.cli.test_cli import pse, recording
+from tests.tables import make_device_table, make_measured, make_timing
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "data")
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+    return lambda *arguments: pse(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+
+
+def test_a_machine_is_measured_and_its_table_is_used(run, tmp_path: Path, tiny_model: Path) -> None:
+    picture, path = tmp_path / "latency.png", tmp_path / "data" / "device.toml"
+    code, text = run("profile-device", "--quick", "--model", tiny_model, "--frames", 10, "--load", 1, "--plot", picture)
+    assert code == 0, text
+    for words in ("tiny (fp32) in onnx", "Paced, under load: 1 competing process at nice 0", f"wrote {path}"):
+        assert words in text
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    (measured,) = read_table(path).measured
+    assert len(measured.timings) == 4 * 3
+    code, text = run("enhance", recording(tmp_path / "a.wav"), "--model", tiny_model)
+    assert (code, "device table" in text) == (0, False)
+    assert f"Device table: {path}, made " in run("info")[1]
+
+
+def test_without_load_only_the_conditions_alone_are_measured(run, tmp_path: Path, tiny_model: Path) -> None:
+    output = tmp_path / "mine.toml"
+    code, text = run("profile-device", "--model", tiny_model, "--frames", 10, "--load", 0, "-o", output)
+    assert (code, "under load" in text) == (0, False)
+    assert {t.condition for t in read_table(output).measured[0].timings} == {"paced", "hot"}
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_table_that_cannot_be_used_is_told_once_and_the_work_is_done(run, tmp_path: Path, tiny_model: Path) -> None:
+    save_table(make_device_table(machine=Machine("Another", 64, "Linux")), tmp_path / "data" / "device.toml")
+    code, text = run("enhance", recording(tmp_path / "a.wav"), "--model", tiny_model)
+    assert code == 0
+    assert text.count("pse: device table ignored: ") == 1
+    assert (tmp_path / "a-clean.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--runtime", "torch"], 1, "runtime 'torch' cannot be measured: choose from onnx"),
+        (["--model", "huge"], 1, "unknown model 'huge'"),
+        (["--plot", "a.gif"], 1, "pictures are written as .png, .pdf or .svg"),
+        (["--plot", "no/such/a.png"], 1, "there is no folder"),
+        (["--load-cores", "0;1"], 1, "--load-cores 0;1: give core numbers with commas between, such as 0,1"),
+        (["--load-cores", "4095"], 1, "--load-cores 4095: this machine has cores 0 to "),
+        (["--frames", "0"], 2, "--frames"),
+        (["--load-nice", "99"], 2, "--load-nice"),
+        (["--compare", "a.toml", "b.toml"], 1, "a.toml: no such file"),
+        (["--compare", "damaged.toml", "damaged.toml"], 1, "damaged.toml: is not a device table"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("damaged.toml").write_text("")
+    exit_code, text = run("profile-device", *arguments)
+    assert (exit_code, message in text) == (code, True), text
+    assert len(text.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["damaged.toml"]
+
+
+def test_two_tables_are_compared_by_their_ratios(run, tmp_path: Path) -> None:
+    save_table(make_device_table(make_measured([1.0, 2.0])), tmp_path / "a.toml")
+    faster = make_measured([0.5, 0.5], sha256="another")
+    alone = make_measured(model="new", timings=(make_timing(1, ms=123.4),))
+    save_table(make_device_table(faster, alone, machine=Machine("Fast", 8, "Linux")), tmp_path / "b.toml")
+    code, text = run("profile-device", "--compare", tmp_path / "a.toml", tmp_path / "b.toml")
+    assert code == 0
+    rows = [line.split() for line in text.splitlines() if line.strip()[:1].isdigit()]
+    assert rows[0] == ["1", "1.000", "0.500", "0.50", "1.500", "0.750", "0.50", "1.000", "0.500", "0.50"]
+    assert rows[1][:4] == ["2", "2.000", "0.500", "0.25"]
+    assert rows[-1] == ["1", "-", "123", "-", "-", "185", "-", "-", "123", "-"]
+    assert "two different files" in text
+    assert "Fast, 8 cores, Linux" in text
+
+
+def test_a_quick_run_has_as_many_frames_as_fit_into_its_time(tiny_model: Path) -> None:
+    candidates, _ = module.find_candidates([str(tiny_model)], [])
+    for competitors, conditions in ((0, 1), (2, 2)):
+        frames = module._quick_frames(candidates, module.Competition(competitors))
+        assert 0.8 * module.QUICK_S <= frames * 0.01 * 3 * conditions <= module.QUICK_S
+    assert module._quick_frames(candidates * 100, module.Competition(2)) == 20
