@@ -36,9 +36,10 @@ class Enhancer:
     profile
         ``"battery"``, ``"balanced"``, ``"quality"``, ``"fixed-N"``, the path of a TOML file, or a `Profile`.
     model
-        Name of a bundled model or path of an ``.onnx`` file; the default model if None.
+        Name of a bundled model or path of an ``.onnx`` or ``.tflite`` file; the default model if None.
     runtime
-        ``"auto"``, ``"onnx"`` or ``"torch"``.
+        ``"onnx"``, ``"tflite"``, ``"torch"``, or ``"auto"``: the fastest that has its package, a file of this model,
+        and passes a self-test.
     sample_rate
         Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz; what lies above 8 kHz
         is attenuated as the model attenuates the top of its own band.

@@ -33,6 +33,8 @@ class ModelDescription:
     macs_per_second, parameters : at depth 1..L
     precision : how weights are stored: fp32, fp16 or int8
     anyone : the ``speaker`` input that stands for no enrolment
+    weights : sha256 of the weights before rounding; files of any kind that hold the same model have the same
+    self_test : what the model must answer to a fixed signal: see `self_test`
     architecture : the exporter's config, for the record
     training : data, recipe, seed, scores: for the record
     """
@@ -50,6 +52,8 @@ class ModelDescription:
     precision: str
     licence: str
     anyone: tuple[float, ...] = ()
+    weights: str = ""
+    self_test: str = ""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 

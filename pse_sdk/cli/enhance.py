@@ -29,11 +29,12 @@ def enhance(
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
+    runtime: Annotated[str, typer.Option(help="auto (the fastest that works here), onnx, tflite or torch.")] = "auto",
 ) -> None:
     """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete."""
     jobs = plan(inputs, output)
-    enhancer = Enhancer(profile, model=model, strength_db=strength_db)
+    enhancer = Enhancer(profile, model=model, runtime=runtime, strength_db=strength_db)
     enhancer.set_depth(depth)
     shown = depth if depth is not None else enhancer.profile.max_depth or enhancer.max_depth
     console = Console(stderr=True, soft_wrap=True)

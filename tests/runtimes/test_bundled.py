@@ -43,7 +43,7 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 
 def test_an_unknown_runtime_names_the_known_ones(tiny_model: Path) -> None:
-    with pytest.raises(UsageError, match="choose one of auto, onnx, torch"):
+    with pytest.raises(UsageError, match="choose one of auto, onnx, tflite, torch"):
         open_runtime("gpu", tiny_model)
 
 
