@@ -193,6 +193,11 @@ class Enhancer:
     # ---- depth, profile, strength
 
     @property
+    def runtime(self) -> str:
+        """Name of the runtime at work: what ``"auto"`` chose."""
+        return self._runtime.name
+
+    @property
     def max_depth(self) -> int:
         """Blocks that the model has."""
         return self.description.blocks

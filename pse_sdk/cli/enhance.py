@@ -48,7 +48,7 @@ def enhance(
                 took = time.perf_counter() - started
                 progress.console.print(
                     f"{job.source} -> {job.target}  {seconds:.1f} s in {took:.1f} s "
-                    f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}",
+                    f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}, {enhancer.runtime}",
                     markup=False, highlight=False,
                 )  # fmt: skip
             except (PseError, OSError, UnicodeError) as error:

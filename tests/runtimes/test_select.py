@@ -12,6 +12,7 @@ from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.select import open_runtime
 
+import pse_sdk as sdk
 from pse_sdk.errors import ModelError, UsageError
 from pse_sdk.models.checkpoint import load_stack
 
@@ -91,6 +92,11 @@ def test_a_runtime_asked_for_by_name_takes_its_own_kind_of_file(pair: Path) -> N
     pair.with_suffix(".tflite").unlink()
     with pytest.raises(ModelError, match=r"runtime 'tflite' needs m\.tflite beside .*m\.onnx"):
         open_runtime("tflite", pair)
+
+
+def test_an_enhancer_tells_which_runtime_is_at_work(pair: Path) -> None:
+    assert sdk.Enhancer(model=pair).runtime == "tflite"
+    assert sdk.Enhancer(model=pair, runtime="onnx").runtime == "onnx"
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
