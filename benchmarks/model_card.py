@@ -1,6 +1,7 @@
 """Put a model into the package: the exported file, and a card with data, recipe, seed, scores and sha256.
 
     python benchmarks/model_card.py small.onnx docs/quality.json --commit COMMIT
+    python benchmarks/model_card.py small.tflite docs/quality.json --commit COMMIT
 
 The scores are those of the file's name in the JSON that `benchmarks/quality.py` wrote.
 """
@@ -14,7 +15,7 @@ from typing import Annotated
 
 import typer
 from pse_sdk.runtimes.bundled import card_path, checksum
-from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.select import open_file
 
 ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
 
@@ -33,20 +34,21 @@ DATA = [
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help="The exported .onnx file; its name becomes the model's.")],
+    model: Annotated[Path, typer.Argument(help="The exported file; its name becomes the model's.")],
     quality: Annotated[Path, typer.Argument(help="What benchmarks/quality.py wrote.")],
     commit: Annotated[str, typer.Option(help="Of the code that trained it.")],
 ) -> None:
     """Write the card and copy the model beside it."""
-    description = OnnxRuntime(model).description
+    description = open_file(model).description
     measured = json.loads(quality.read_text())
-    noisy, *depths = measured["results"][model.stem]
+    noisy, *depths = measured["results"][model.name if model.suffix == ".tflite" else model.stem]
     training = dict(description.training)
     card = {
         "name": model.stem,
         "sha256": checksum(model),
         "licence": description.licence,
         "precision": description.precision,
+        "weights": description.weights,
         "architecture": dict(description.architecture),
         "parameters": list(description.parameters),
         "macs_per_second": list(description.macs_per_second),
@@ -62,7 +64,7 @@ def main(
         "limits": "16 kHz. Other talkers are kept or weakened, not chosen between. "
         "Trained on English, part of it accented; music and singing are treated as noise.",
     }
-    target = ASSETS / f"{model.stem}.onnx"
+    target = ASSETS / model.name
     shutil.copyfile(model, target)
     card_path(target).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {target} and its card")

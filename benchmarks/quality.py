@@ -1,6 +1,6 @@
 """Quality per depth on held-out mixtures: SI-SDR gain, PESQ, STOI, DNSMOS.
 
-    PSE_DATA=... python benchmarks/quality.py [MODEL.onnx ...] [--items 100] [--output docs/quality.json]
+    PSE_DATA=... python benchmarks/quality.py [MODEL.onnx MODEL.tflite ...] [--items 100] [--output docs/quality.json]
 
 The mixtures are fixed by a seed: dry, 5 s, SNR drawn from 0..15 dB, speakers and noises that were not trained on. Needs
 the [train] and [eval] extras.
@@ -33,7 +33,7 @@ Scores = dict[str, float]
 
 
 def main(
-    models: Annotated[list[str] | None, typer.Argument(help="Names or .onnx files; the default model if none.")] = None,
+    models: Annotated[list[str] | None, typer.Argument(help="Names or files; the default model if none.")] = None,
     items: Annotated[int, typer.Option(help="Mixtures.")] = 100,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
     output: Annotated[Path | None, typer.Option(help="Also write the scores as JSON.")] = None,
@@ -44,8 +44,10 @@ def main(
     pairs = mixtures(data_folder(data), "valid", recipe, items, VALID_SEED)
     results: dict[str, list[Scores]] = {}
     for model in models or [None]:
-        enhancer = sdk.Enhancer(model=model)
-        name = Path(model).stem if model else enhancer.description.name
+        # A file is scored with the runtime for its kind, also where another kind of the same model lies beside it.
+        tflite = model is not None and model.endswith(".tflite")
+        enhancer = sdk.Enhancer(model=model, runtime="tflite" if tflite else "onnx")
+        name = (Path(model).name if tflite else Path(model).stem) if model else enhancer.description.name
         results[name] = _score(enhancer, [pairs[i][:2] for i in range(items)], with_dnsmos, name)
     _print(results)
     if output:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-
-Precision = Literal["fp32", "fp16", "int8"]
+from pse_sdk.exporters.parity import Precision
 
 OPSET = 17
 IR_VERSION = 9  # what ONNX Runtime 1.16 and later read

@@ -16,19 +16,15 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 from pse_sdk.exporters import layers
-from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter, Precision
-from pse_sdk.exporters.parity import check_parity
+from pse_sdk.exporters.describe import describe_export
+from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
+from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
 from pse_sdk.runtimes.description import ModelDescription
-from pse_sdk.runtimes.torch import describe
 
 from pse_sdk.files import write_atomically
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
 from pse_sdk.models.head import Head
 from pse_sdk.models.stack import BloomStack
-
-# Largest error, as SNR in dB against torch, that an export may have. Rounding weights to fp16 costs about 70 dB
-# (they carry 11 bits); int8 is a lossy choice whose price the evaluation measures, so only nonsense is refused.
-PARITY_DB: dict[Precision, float] = {"fp32": 90.0, "fp16": 45.0, "int8": 12.0}
 
 
 def export_onnx(
@@ -44,7 +40,7 @@ def export_onnx(
 
     Raises `ModelError`, and writes nothing, if the exported graph does not compute what torch computes.
     """
-    description = describe(stack, name, precision, licence, training or {})
+    description = describe_export(stack, name, precision, licence, training or {})
     model = build(stack, description, precision)
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / "model.onnx"

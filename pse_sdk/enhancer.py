@@ -48,9 +48,10 @@ class Enhancer:
         ``"battery"``, ``"balanced"``, ``"quality"``, ``"fixed-N"``, the path of a TOML file, or a `Profile`.
         ``"auto"`` follows the power supply, also while a stream runs: see `pse_sdk.power`.
     model
-        Name of a bundled model or path of an ``.onnx`` file; the default model if None.
+        Name of a bundled model or path of an ``.onnx`` or ``.tflite`` file; the default model if None.
     runtime
-        ``"auto"``, ``"onnx"`` or ``"torch"``.
+        ``"onnx"``, ``"tflite"``, ``"torch"``, or ``"auto"``: the fastest that has its package, a file of this model,
+        and passes a self-test.
     sample_rate
         Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz; what lies above 8 kHz
         is attenuated as the model attenuates the top of its own band.
@@ -265,6 +266,11 @@ class Enhancer:
         return self._voice
 
     # ---- depth, profile, strength
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime at work: what ``"auto"`` chose."""
+        return self._runtime.name
 
     @property
     def max_depth(self) -> int:

@@ -11,17 +11,25 @@ from typing import Any
 from pse_sdk.errors import ModelError
 
 DEFAULT_MODEL = "small"
+# Kinds of model files. Where a model has several, its name stands for the first, and a runtime finds its own kind
+# beside it.
+KINDS = (".onnx", ".tflite")
 
 
 def bundled_models() -> list[str]:
     """Names of the models that came with the package, the default one first."""
-    names = sorted(path.stem for path in _folder().glob("*.onnx"))
-    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
+    names = {path.stem for path in _folder().iterdir() if path.suffix in KINDS}
+    return sorted(names, key=lambda name: (name != DEFAULT_MODEL, name))
+
+
+def bundled_files(name: str) -> list[Path]:
+    """The files of a bundled model, one for each kind that came with the package."""
+    return [path for kind in KINDS if (path := _folder() / f"{name}{kind}").is_file()]
 
 
 def model_card(name: str) -> dict[str, Any]:
     """What is known of a bundled model: data, recipe, seed, scores per depth, sha256."""
-    return _read_card(_folder() / f"{name}.onnx")
+    return _read_card(bundled_files(name)[0])
 
 
 def find_model(model: str | Path | None) -> Path:
@@ -32,23 +40,37 @@ def find_model(model: str | Path | None) -> Path:
     """
     name = DEFAULT_MODEL if model is None else str(model)
     path = Path(name)
-    own = path.suffix in (".onnx", ".safetensors")
-    if not own:
+    if path.suffix not in (*KINDS, ".safetensors"):
         if name not in bundled_models():
             raise ModelError(f"unknown model {name!r}: choose one of {', '.join(bundled_models())}, "
-                             "or give the path of an .onnx file")  # fmt: skip
-        path = _folder() / f"{name}.onnx"
-    if path.is_file() and (not own or card_path(path).exists()):
-        _check_sum(path, "export it again" if own else "install pse-sdk again")
+                             "or give the path of an .onnx or .tflite file")  # fmt: skip
+        path = bundled_files(name)[0]
+    check_card(path)
     return path
 
 
 def speaker_encoder_path() -> Path:
     """The speaker encoder that came with the package, checked against the sum on its card."""
     path = _folder() / "speaker" / "encoder.onnx"
-    if path.is_file():
-        _check_sum(path, "install pse-sdk again")
+    check_card(path)
     return path
+
+
+def check_card(path: Path) -> None:
+    """Raise `ModelError` if a model file is not as its card states, or lacks the card that bundled files have."""
+    ours = path.is_relative_to(_folder())
+    if path.is_file() and (ours or card_path(path).exists()) and checksum(path) != _read_card(path).get("sha256"):
+        remedy = "install pse-sdk again" if ours else "export it again"
+        raise ModelError(f"{path}: was changed since it was made (its sha256 is not the one on its card "
+                         f"{card_path(path).name}); {remedy}")  # fmt: skip
+
+
+def same_weights(path: Path, other: Path) -> bool:
+    """Whether the cards of two model files state the same weights, rounded in the same way."""
+    if not (card_path(path).exists() and card_path(other).exists()):
+        return False
+    first, second = _read_card(path), _read_card(other)
+    return bool(first.get("weights")) and all(first.get(key) == second.get(key) for key in ("weights", "precision"))
 
 
 def card_path(model: Path) -> Path:
@@ -59,12 +81,6 @@ def card_path(model: Path) -> Path:
 def checksum(model: Path) -> str:
     """The sha256 that a card states."""
     return hashlib.sha256(model.read_bytes()).hexdigest()
-
-
-def _check_sum(path: Path, remedy: str) -> None:
-    if checksum(path) != _read_card(path).get("sha256"):
-        raise ModelError(f"{path}: was changed since it was made (its sha256 is not the one on its card "
-                         f"{card_path(path).name}); {remedy}")  # fmt: skip
 
 
 def _read_card(model: Path) -> dict[str, Any]:

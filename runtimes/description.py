@@ -41,6 +41,8 @@ class ModelDescription:
     speaker_encoder : identity of the encoder whose embeddings the model was trained with
     speaker_projection : base64 of little-endian float16 [channels, speaker_dim]; it times an embedding is the
         ``speaker`` input for that voice
+    weights : sha256 of the weights before rounding; files of any kind that hold the same model have the same
+    self_test : what the model must answer to a fixed signal: see `self_test`
     architecture : the exporter's config, for the record
     training : data, recipe, seed, scores: for the record
     """
@@ -61,6 +63,8 @@ class ModelDescription:
     speaker_dim: int = 0
     speaker_encoder: str = ""
     speaker_projection: str = ""
+    weights: str = ""
+    self_test: str = ""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 

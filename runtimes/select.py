@@ -1,45 +1,112 @@
-"""A runtime by name: imported only when asked for, so that an app pays for the one it uses."""
+"""A runtime by name, or the fastest that works here; imported only when used, so that an app pays for one."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.base import Runtime
-from pse_sdk.runtimes.bundled import checksum
+from pse_sdk.runtimes.bundled import check_card, checksum, same_weights
 
 from pse_sdk.device_table import fastest_first
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import ModelError, PseWarning, UsageError
 from pse_sdk.table_reader import usable_table
 
-RUNTIMES = ("auto", "onnx", "torch")
-# What "auto" chooses from, the one that is expected to be fastest first.
-PREFERENCE = ("onnx",)
+SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "torch": ".safetensors"}
+
+# What "auto" tries first, as measured by benchmarks/runtimes.py: LiteRT's int8 takes less than half of ONNX Runtime's
+# time at every depth.
+PREFERENCE = ("tflite", "onnx")
 
 
-def open_runtime(name: str, model: Path) -> Runtime:
+def open_runtime(name: str, model: Path, preference: Sequence[str] = PREFERENCE) -> Runtime:
     """Load ``model`` with the runtime called ``name``.
 
-    ``"auto"`` is the one that the device table shows to be fastest, ONNX Runtime where there is none. ``"torch"`` runs
-    a training checkpoint (``.safetensors``), for researchers.
+    Parameters
+    ----------
+    name
+        ``"onnx"``, ``"tflite"`` or (for researchers: a training checkpoint) ``"torch"``; ``"auto"`` takes the first of
+        ``preference`` that has its package, a file of this model, and passes the self-test.
+    preference
+        Runtimes for ``"auto"``, the one expected to be fastest first; those that the device table has measured change
+        places accordingly.
+    model
+        The model's file. A runtime that reads another kind takes the file of the same name beside it:
+        ``small.tflite`` for ``small.onnx``. ``"auto"`` does so only if the cards of both state the same weights and
+        precision.
+
+    Raises
+    ------
+    UsageError
+        For an unknown runtime, or one whose package is not installed.
+    ModelError
+        For a file that is missing, damaged or not a model, and where ``"auto"`` finds no runtime that computes it.
     """
     if name == "auto":
-        name = _fastest(model)
-    if name == "onnx":
-        from pse_sdk.runtimes.onnx import OnnxRuntime
+        return _first_that_works(model, preference)
+    if name not in SUFFIXES:
+        raise UsageError(f"unknown runtime {name!r}: choose one of {', '.join(('auto', *SUFFIXES))}")
+    path = model.with_suffix(SUFFIXES[name])
+    if path != model:
+        if not path.is_file():
+            raise ModelError(f"runtime {name!r} needs {path.name} beside {model}; `pse export` makes one")
+        check_card(path)
+    return open_file(path)
 
-        return OnnxRuntime(model)
-    if name == "torch":
+
+def open_file(path: Path) -> Runtime:
+    """Load a file with the runtime for its kind, by the suffix of its name."""
+    if path.suffix == ".tflite":
+        try:
+            from pse_sdk.runtimes.tflite import TfliteRuntime
+        except ImportError:
+            raise UsageError("runtime 'tflite' needs ai-edge-litert: pip install 'pse-sdk[tflite]'") from None
+
+        return TfliteRuntime(path)
+    if path.suffix == ".safetensors":
         try:
             from pse_sdk.runtimes.torch import TorchRuntime
         except ImportError as error:
             raise UsageError(f"runtime 'torch' needs {error.name}: pip install 'pse-sdk[torch]'") from None
 
-        return TorchRuntime.load(model)
-    raise UsageError(f"unknown runtime {name!r}: choose one of {', '.join(RUNTIMES)}")
+        return TorchRuntime.load(path)
+    from pse_sdk.runtimes.onnx import OnnxRuntime
+
+    return OnnxRuntime(path)
 
 
-def _fastest(model: Path) -> str:
+def _first_that_works(model: Path, preference: Sequence[str]) -> Runtime:
+    problems: dict[Path, UsageError | ModelError] = {}
+    for path in _files(model, preference):
+        try:
+            if path != model and not same_weights(path, model):
+                continue
+            runtime = _checked(path)
+        except (UsageError, ModelError) as error:
+            problems[path] = error
+            continue
+        for problem in problems.values():
+            # A runtime that is not installed is nothing to warn of.
+            if isinstance(problem, ModelError):
+                warnings.warn(f"{problem}; runtime {runtime.name!r} is used instead", PseWarning, stacklevel=4)
+        return runtime
+    raise problems[model]
+
+
+def _files(model: Path, preference: Sequence[str]) -> list[Path]:
+    """The files of a model that are there, the fastest runtime's first; the one that was named always among them."""
+    present = {name: path for name in preference if (path := model.with_suffix(SUFFIXES[name])).is_file()}
     table = usable_table()
-    if table is None or not model.is_file():
-        return PREFERENCE[0]
-    return fastest_first(table, dict.fromkeys(PREFERENCE, checksum(model)))[0]
+    order = fastest_first(table, {name: checksum(path) for name, path in present.items()}) if table else present
+    files = [present[name] for name in order]
+    return files if model in files else [*files, model]
+
+
+def _checked(path: Path) -> Runtime:
+    check_card(path)
+    runtime = open_file(path)
+    if problem := self_test.failure(runtime):
+        raise ModelError(f"{path}: runtime {runtime.name!r} does not compute it correctly on this machine ({problem})")
+    return runtime

@@ -65,18 +65,6 @@ def test_a_damaged_table_stops_no_enhancer(table_path: Path, tiny_model: Path, c
         assert sdk.Enhancer(model=tiny_model).depth == 3
 
 
-def test_auto_opens_what_the_table_shows_to_be_fastest(
-    table_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pse_sdk.runtimes.select.PREFERENCE", ("slow", "onnx"))
-    with pytest.raises(sdk.UsageError, match="unknown runtime 'slow'"):
-        open_runtime("auto", tiny_model)
-    sha256 = checksum(tiny_model)
-    slow, fast = make_measured([9.0], runtime="slow", sha256=sha256), make_measured([0.1], sha256=sha256)
-    save_table(make_device_table(slow, fast), table_path)
-    assert open_runtime("auto", tiny_model).name == "onnx"
-
-
 def test_auto_names_a_model_that_is_missing_also_where_there_is_a_table(table_path: Path, tmp_path: Path) -> None:
     save_table(make_device_table(), table_path)
     with pytest.raises(sdk.ModelError, match="no model file at"):

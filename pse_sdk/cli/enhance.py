@@ -31,14 +31,15 @@ def enhance(
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
+    runtime: Annotated[str, typer.Option(help="auto (the fastest that works here), onnx, tflite or torch.")] = "auto",
     voice: Annotated[
         Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are removed too.")
     ] = None,
 ) -> None:
     """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete."""
     jobs = plan(inputs, output)
-    enhancer = Enhancer(profile, model=model, strength_db=strength_db, voice=voice)
+    enhancer = Enhancer(profile, model=model, runtime=runtime, strength_db=strength_db, voice=voice)
     enhancer.set_depth(depth)
     shown = depth if depth is not None else enhancer.profile.max_depth or enhancer.max_depth
     console = Console(stderr=True, soft_wrap=True)
@@ -52,7 +53,7 @@ def enhance(
                 took = time.perf_counter() - started
                 progress.console.print(
                     f"{job.source} -> {job.target}  {seconds:.1f} s in {took:.1f} s "
-                    f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}",
+                    f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}, {enhancer.runtime}",
                     markup=False, highlight=False,
                 )  # fmt: skip
             except (PseError, OSError, UnicodeError) as error:

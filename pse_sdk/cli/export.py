@@ -1,11 +1,12 @@
-"""``pse export``: trained weights to a model file. Needs the ``[export]`` extra."""
+"""``pse export``: trained weights to a model file. Needs the ``[export]`` or the ``[tflite-export]`` extra."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +14,10 @@ from rich.console import Console
 from pse_sdk.errors import UsageError
 from pse_sdk.files import write_atomically
 from pse_sdk.runtimes.bundled import card_path, checksum
+from pse_sdk.runtimes.native_log import hold_back
+
+if TYPE_CHECKING:
+    from pse_sdk.runtimes.description import ModelDescription
 
 
 class Precision(str, Enum):
@@ -23,26 +28,55 @@ class Precision(str, Enum):
     int8 = "int8"
 
 
+class Format(str, Enum):
+    """Kinds of model files: ONNX Runtime's and LiteRT's."""
+
+    onnx = "onnx"
+    tflite = "tflite"
+
+
 def export(
     weights: Annotated[Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` wrote.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.onnx")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx or OUT.tflite.")],
+    kind: Annotated[
+        Format | None, typer.Option("--format", help="Kind of file; what OUT's name says if not given.")
+    ] = None,
     precision: Annotated[Precision, typer.Option(help="Weights as fp32, fp16 or int8.")] = Precision.fp16,
     name: Annotated[str | None, typer.Option(help="What the model calls itself; OUT if not given.")] = None,
 ) -> None:
-    """Export trained weights as one ONNX file that runs at any depth, checked against torch, with a card beside it."""
-    try:
-        from pse_sdk.exporters.onnx import export_onnx
-        from pse_sdk.models.checkpoint import load_stack
-    except ImportError as error:
-        raise UsageError(f"exporting needs {error.name}: pip install 'pse-sdk[export]'") from None
-    if output.suffix != ".onnx":
-        raise UsageError(f"{output}: the name of a model file ends in .onnx")
+    """Export trained weights as one file that runs at any depth, checked against torch, with a card beside it."""
+    if output.suffix not in [f".{known.value}" for known in ([kind] if kind else Format)]:
+        raise UsageError(f"{output}: the name of a model file ends in .{kind.value if kind else 'onnx or .tflite'}")
+    write = _exporter(Format(output.suffix[1:]))
+    from pse_sdk.models.checkpoint import load_stack
+
     stack, training = load_stack(weights)
-    description = export_onnx(stack, output, name=name or output.stem, precision=precision.value, training=training)
+    description = write(stack, output, name=name or output.stem, precision=precision.value, training=training)
     with write_atomically(card_path(output)) as temporary:
-        card = {"name": description.name, "sha256": checksum(output), "training": training}
+        card = {
+            "name": description.name,
+            "sha256": checksum(output),
+            "precision": description.precision,
+            "weights": description.weights,
+            "training": training,
+        }
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     Console(stderr=True, soft_wrap=True).print(
         f"wrote {output}: {description.blocks} depths, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
         highlight=False,
     )
+
+
+def _exporter(kind: Format) -> Callable[..., ModelDescription]:
+    extra = "export" if kind is Format.onnx else "tflite-export"
+    try:
+        if kind is Format.onnx:
+            from pse_sdk.exporters.onnx import export_onnx
+
+            return export_onnx
+        with hold_back(".*"):  # the converter's libraries announce themselves
+            from pse_sdk.exporters.tflite import export_tflite
+
+        return export_tflite
+    except ImportError as error:
+        raise UsageError(f"exporting to .{kind.value} needs {error.name}: pip install 'pse-sdk[{extra}]'") from None

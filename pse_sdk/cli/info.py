@@ -12,8 +12,8 @@ from rich.table import Table
 
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
-from pse_sdk.runtimes.bundled import bundled_models, find_model
-from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.bundled import bundled_files, bundled_models, find_model
+from pse_sdk.runtimes.select import open_file
 from pse_sdk.table_reader import default_path, usable_table
 
 
@@ -29,10 +29,10 @@ def info() -> None:
 
 
 def _models() -> Table:
-    table = Table("model", "depth", "parameters", "MMAC/s", "weights", "file", title="Models", title_justify="left")
+    table = Table("model", "depth", "parameters", "MMAC/s", "weights", "files", title="Models", title_justify="left")
     for name in bundled_models():
-        path = find_model(name)
-        d = OnnxRuntime(path).description
+        d = open_file(find_model(name)).description
+        files = [f"{path.suffix[1:]} {path.stat().st_size / 1e6:.1f} MB" for path in bundled_files(name)]
         for depth, (parameters, macs) in enumerate(zip(d.parameters, d.macs_per_second, strict=True), 1):
             first = depth == 1
             table.add_row(
@@ -41,7 +41,7 @@ def _models() -> Table:
                 f"{parameters / 1e6:.2f} M",
                 f"{macs / 1e6:.0f}",
                 d.precision if first else "",
-                f"{path.stat().st_size / 1e6:.1f} MB" if first else "",
+                files[depth - 1] if depth <= len(files) else "",
             )
     return table
 
@@ -57,8 +57,8 @@ def _profiles() -> Table:
 
 def _runtimes() -> Table:
     table = Table("runtime", "package", "version", title="Runtimes", title_justify="left")
-    for name, package in (("onnx", "onnxruntime"), ("torch", "torch")):
-        present = importlib.util.find_spec(package) is not None
+    for name, package in (("onnx", "onnxruntime"), ("tflite", "ai-edge-litert"), ("torch", "torch")):
+        present = importlib.util.find_spec(package.replace("-", "_")) is not None
         table.add_row(name, package, metadata.version(package) if present else "not installed")
     return table
 

@@ -13,7 +13,7 @@ from pse_sdk.runtimes.bundled import bundled_models, checksum, find_model
 from pse_sdk.runtimes.select import PREFERENCE as DEVICE_RUNTIMES
 from pse_sdk.runtimes.select import open_runtime
 
-PACKAGES = {"onnx": "onnxruntime"}
+PACKAGES = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The ``pse`` command: files come out complete or not at all, and a mistake is one line and an exit code."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import soundfile
 from pse_sdk.runtimes import bundled
 
 from pse_sdk.cli import main
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -187,4 +190,29 @@ def test_trained_weights_are_exported_and_used(run, tmp_path: Path, tiny_weights
     assert "3 depths, int8" in text
     assert run("enhance", recording(tmp_path / "a.wav"), "--model", tmp_path / "mine.onnx")[0] == 0
     assert run("export", tmp_path / "gone.safetensors", tmp_path / "b.onnx")[0] == 1
-    assert run("export", tiny_weights, tmp_path / "b.bin")[0] == 1
+    for arguments in (["b.bin"], ["b.onnx", "--format", "tflite"], ["b.tflite", "--format", "onnx"]):
+        code, text = run("export", tiny_weights, *arguments)
+        assert (code, "the name of a model file ends in ." in text) == (1, True)
+
+
+def test_exporting_for_tflite_without_its_converter_says_what_to_install(
+    run, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "pse_sdk.exporters.tflite", raising=False)
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
+    code, text = run("export", tiny_weights, tmp_path / "m.tflite")
+    assert (code, len(text.strip().splitlines())) == (1, 1)
+    assert "exporting to .tflite needs litert_torch: pip install 'pse-sdk[tflite-export]'" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_is_enhanced_by_the_runtime_that_was_asked_for(run, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    source, model = recording(tmp_path / "a.wav"), DATA / "tiny-int8.tflite"
+    for runtime in ("tflite", "auto"):
+        target = tmp_path / f"{runtime}.wav"
+        assert run("enhance", source, "--model", model, "--runtime", runtime, "-o", target)[0] == 0
+    np.testing.assert_array_equal(*(soundfile.read(tmp_path / f"{name}.wav")[0] for name in ("tflite", "auto")))
+    code, text = run("enhance", source, "--model", model, "--runtime", "onnx")
+    assert code == 1
+    assert "runtime 'onnx' needs tiny-int8.onnx beside" in text

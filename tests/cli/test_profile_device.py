@@ -52,7 +52,7 @@ def test_a_table_that_cannot_be_used_is_told_once_and_the_work_is_done(run, tmp_
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--runtime", "torch"], 1, "runtime 'torch' cannot be measured: choose from onnx"),
+        (["--runtime", "torch"], 1, "runtime 'torch' cannot be measured: choose from tflite, onnx"),
         (["--model", "huge"], 1, "unknown model 'huge'"),
         (["--plot", "a.gif"], 1, "pictures are written as .png, .pdf or .svg"),
         (["--plot", "no/such/a.png"], 1, "there is no folder"),

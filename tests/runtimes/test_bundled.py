@@ -6,23 +6,34 @@ from pathlib import Path
 
 import pytest
 from pse_sdk.runtimes import bundled
-from pse_sdk.runtimes.onnx import OnnxRuntime
-from pse_sdk.runtimes.select import open_runtime
+from pse_sdk.runtimes.select import open_file, open_runtime
 
 from pse_sdk.errors import ModelError, UsageError
 
+FILES = [path for name in bundled.bundled_models() for path in bundled.bundled_files(name)]
 
-@pytest.mark.parametrize("name", bundled.bundled_models())
-def test_every_bundled_model_loads_and_has_a_complete_card(name: str) -> None:
-    runtime = OnnxRuntime(bundled.find_model(name))
-    card = bundled.model_card(name)
-    assert runtime.description.blocks >= 4
-    assert len(card["scores"]) == runtime.description.blocks
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_bundled_file_loads_and_has_a_complete_card(path: Path) -> None:
+    if path.suffix == ".tflite":
+        pytest.importorskip("ai_edge_litert")
+    bundled.check_card(path)
+    description = open_file(path).description
+    card = json.loads(bundled.card_path(path).read_text())
+    assert description.blocks >= 4
+    assert len(card["scores"]) == description.blocks
     assert {"data", "recipe", "seed", "commit", "licence", "sha256"} <= set(card)
 
 
+@pytest.mark.parametrize("name", bundled.bundled_models())
+def test_the_files_of_one_bundled_model_hold_the_same_weights(name: str) -> None:
+    first, *others = bundled.bundled_files(name)
+    assert bundled.model_card(name)["name"] == name
+    assert all(bundled.same_weights(first, other) for other in others)
+
+
 def test_bundled_models_stay_under_40_megabytes() -> None:
-    assert sum(bundled.find_model(name).stat().st_size for name in bundled.bundled_models()) < 40e6
+    assert sum(path.stat().st_size for path in FILES) < 40e6
 
 
 def test_a_bundled_model_with_one_byte_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +54,7 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 
 def test_an_unknown_runtime_names_the_known_ones(tiny_model: Path) -> None:
-    with pytest.raises(UsageError, match="choose one of auto, onnx, torch"):
+    with pytest.raises(UsageError, match="choose one of auto, onnx, tflite, torch"):
         open_runtime("gpu", tiny_model)
 
 

@@ -1,0 +1,32 @@
+"""What an exported file says of itself: the model's description, which weights it holds, and what it must compute."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from pse_sdk.runtimes import self_test
+from pse_sdk.runtimes.description import ModelDescription
+from pse_sdk.runtimes.torch import TorchRuntime, describe
+
+from pse_sdk.models.stack import BloomStack
+
+
+def describe_export(
+    stack: BloomStack, name: str, precision: str, licence: str, training: Mapping[str, Any]
+) -> ModelDescription:
+    """The description of a file made of ``stack``, with torch's own answer to the self-test."""
+    description = dataclasses.replace(describe(stack, name, precision, licence, training), weights=fingerprint(stack))
+    answers = self_test.answers(TorchRuntime(stack, description))
+    return dataclasses.replace(description, self_test=self_test.encode(answers))
+
+
+def fingerprint(stack: BloomStack) -> str:
+    """A sha256 over the names and values of all weights: equal for files of any kind made of the same ones."""
+    digest = hashlib.sha256()
+    for name, value in sorted(stack.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
