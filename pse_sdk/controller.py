@@ -11,24 +11,31 @@ from dataclasses import dataclass
 
 from pse_sdk.profiles import Profile
 
-# Weights of a new observation in the running estimates of slowdown, its deviation, and CPU time.
+# Weights of a new observation in the running estimates of slowdown and of its relative deviation.
 GAIN = 0.05
 GAIN_DEVIATION = 0.02
-GAIN_CPU = 0.05
+# CPU time is averaged over a fifth of a second and over ten seconds.
+GAIN_CPU_NOW = 0.05
+GAIN_CPU_MEAN = 0.001
 # How fast one depth's share of the total cost moves to what this machine shows.
 GAIN_BASE = 0.01
 # What was learned of one depth fades over about ten seconds: nothing else would correct a wrong share of a depth
 # that does not run.
 LEAK_BASE = 0.001
-# A frame this many deviations above the estimate is an outlier. One on its own is most often the operating
-# system's doing and says nothing of the next frame; a second in a row is a new situation and counts at once.
+# A frame this many deviations off the estimate is an outlier. One on its own is most often the operating system's
+# doing and says nothing of the next frame; a second in a row is a new situation and counts at once. Where the thread was
+# held off its core, it takes a third: a neighbour's time slices fall where they may.
 OUTLIER = 4.0
-GAIN_NEW_SITUATION = 0.5
+IN_A_ROW, IN_A_ROW_STALLED = 2, 3
 LEAST_DEVIATION = 0.05
-# Lone outliers that keep missing the deadline do count: their share of the frames, averaged over about a second.
-GAIN_LATE = 0.01
-MANY_LATE = 0.04
-FEW_LATE = 0.01
+# Late frames, and stalls that may make one late, are counted over about twenty seconds.
+GAIN_LATE = 0.0005
+# The share of the frames that may be late because more than the least depth runs. Going deeper asks for half of it.
+TOLERATED_LATE = 0.001
+# The count starts anew after a calm that would be a chance of exp(-5) if stalls came on as they did.
+CALM = 5.0
+# The mean CPU time is known well: going deeper needs little room below the budget.
+CPU_HEADROOM = 0.05
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 START_DEVIATION = 0.25
@@ -74,17 +81,21 @@ class DepthController:
     def __init__(self, profile: Profile, costs: Sequence[float], hop_s: float) -> None:
         self._expected, self._base = tuple(costs), list(costs)
         self.hop_s = hop_s
-        self._slowdown, self._deviation, self._cpu_factor = 1.0, START_DEVIATION, 1.0
-        self._after_outlier = False
-        self._late_share = 0.0
+        self._slowdown, self._deviation = 1.0, START_DEVIATION
+        self._cpu_now, self._cpu_mean = 1.0, 1.0
+        self._learned = 0
+        self._outliers: list[float] = []
+        self._enough = IN_A_ROW
+        self._stalls = StallCount()
         self._load = Load()
         self._fitting = 0
-        self._since_up = 1 << 30
+        self._since_up = self._since_change = 1 << 30
         self._backoff = 1
         self.misses = 0
-        self._decision = Decision(profile.max_depth or len(self._base), "start")
+        self._settled = profile.max_depth or len(self._base)
+        self._decision = Decision(self._settled, "start")
         self.set_profile(profile)
-        self._decision = Decision(*self._fit(self.deepest, "start"))
+        self._settle(*self._fit(self.deepest, "start"))
 
     def set_profile(self, profile: Profile) -> None:
         """Change the wishes; what was measured stays."""
@@ -93,9 +104,9 @@ class DepthController:
         self.deepest = min(profile.max_depth or blocks, blocks)
         self.shallowest = min(profile.min_depth, self.deepest)
         self._fitting, self._backoff = 0, 1
-        allowed = min(max(self._decision.depth, self.shallowest), self.deepest)
-        if allowed != self._decision.depth:
-            self._decision = Decision(allowed, "the profile asks for it")
+        allowed = min(max(self._settled, self.shallowest), self.deepest)
+        if allowed != self._settled or not self.shallowest <= self._decision.depth <= self.deepest:
+            self._settle(allowed, "the profile asks for it")
 
     @property
     def decision(self) -> Decision:
@@ -106,95 +117,129 @@ class DepthController:
 
     def predict_s(self, depth: int) -> float:
         """Predicted wall time of a frame with the profile's margin."""
-        return self._base[depth - 1] * (self._slowdown + self.profile.margin * self._deviation)
+        return self._base[depth - 1] * self._slowdown * (1 + self.profile.margin * self._deviation)
 
     def predict_cpu_s(self, depth: int) -> float:
-        """Predicted mean CPU time of a frame."""
-        return self._base[depth - 1] * self._cpu_factor
+        """Predicted mean CPU time of a frame: as it is now, or as it was over ten seconds, whichever is less.
+
+        So a short load does not count against a mean, and the end of a long one counts at once.
+        """
+        return self._base[depth - 1] * min(self._cpu_now, self._cpu_mean)
+
+    def predict_late(self, depth: int) -> float:
+        """Predicted share of frames that are late at ``depth`` and would not be at the least depth.
+
+        A frame that computes for longer is stalled more often: the share grows with the cost.
+        """
+        more = self._base[depth - 1] - self._base[max(self.shallowest, 1) - 1]
+        return self._stalls.late_per_cost() * more / self._base[-1]
 
     def observe(self, depth: int, wall_s: float, cpu_s: float) -> Decision:
         """Take the time of the frame just computed at ``depth`` (0: bypass) and decide about the next."""
         late = wall_s > self.deadline_s
         self.misses += late
-        self._late_share += (late - self._late_share) * GAIN_LATE
         if depth == 0:
             self._forget()
         elif wall_s >= 0 and cpu_s >= 0:  # a clock that was set back says nothing
-            self._learn(depth, wall_s, cpu_s)
-        self._decision = self._decide()
+            self._learn(depth, wall_s, cpu_s, late)
+        self._settle(*self._decide(late))
+        careful = max(1, self.shallowest)
+        if late and self._settled > careful:
+            # The next may be late as well. A single frame's rest costs the deeper blocks nothing: their states wait.
+            self._decision = Decision(careful, "the last frame was late")
         return self._decision
 
     @property
     def deadline_s(self) -> float:
         return self.profile.deadline_share * self.hop_s
 
-    def _learn(self, depth: int, wall_s: float, cpu_s: float) -> None:
+    def _settle(self, depth: int, reason: str) -> None:
+        self._settled, self._decision = depth, Decision(depth, reason)
+
+    def _learn(self, depth: int, wall_s: float, cpu_s: float, late: bool) -> None:
         base = self._base[depth - 1]
-        self._cpu_factor += (min(cpu_s, wall_s) / base - self._cpu_factor) * GAIN_CPU
+        self._learn_cpu(min(cpu_s, wall_s) / base)
         ratio = wall_s / base
-        error = ratio - self._slowdown
-        outlier = error > OUTLIER * self._deviation
-        alone, self._after_outlier = outlier and not self._after_outlier, outlier
-        if alone:
+        unlike = max(ratio / self._slowdown, self._slowdown / ratio) - 1 if ratio > 0 else 0.0
+        held_off = (wall_s - cpu_s) / base > OUTLIER * self._deviation * self._slowdown
+        self._stalls.add(late, held_off, base / self._base[-1])
+        if unlike > OUTLIER * self._deviation:
+            self._learn_outlier(ratio, held_off)
             return
-        self._slowdown += error * (GAIN_NEW_SITUATION if outlier else GAIN)
-        spread = (abs(error) - self._deviation) * (GAIN if outlier else GAIN_DEVIATION)
-        self._deviation = max(self._deviation + spread, LEAST_DEVIATION * self._slowdown)
+        self._outliers.clear()
+        self._enough = IN_A_ROW
+        error = ratio / self._slowdown - 1
+        self._slowdown *= 1 + error * GAIN
+        self._learn_deviation(abs(error), GAIN_DEVIATION)
         # Only while the load is steady: as it rises or falls, the difference is its doing and not this depth's.
         if abs(error) < OUTLIER / 2 * self._deviation:
             self._base[depth - 1] = base * (1 + GAIN_BASE * (ratio / self._slowdown - 1))
         self._base = [b + (e - b) * LEAK_BASE for b, e in zip(self._base, self._expected, strict=True)]
 
+    def _learn_outlier(self, ratio: float, held_off: bool) -> None:
+        """Enough of them on the same side are a new situation: the mildest is believed, and old counts are void."""
+        if self._outliers and (self._outliers[-1] > self._slowdown) != (ratio > self._slowdown):
+            self._outliers.clear()
+            self._enough = IN_A_ROW
+        self._outliers.append(ratio)
+        self._enough = IN_A_ROW_STALLED if held_off else self._enough
+        if len(self._outliers) >= self._enough:
+            self._slowdown = min(self._outliers, key=lambda seen: abs(seen - self._slowdown))
+            self._outliers.clear()
+            self._stalls = StallCount()
+            self._since_change = 0
+
+    def _learn_deviation(self, error: float, gain: float) -> None:
+        self._deviation = max(self._deviation + (error - self._deviation) * gain, LEAST_DEVIATION)
+
+    def _learn_cpu(self, factor: float) -> None:
+        self._learned += 1
+        self._cpu_now += (factor - self._cpu_now) * max(GAIN_CPU_NOW, 1 / self._learned)
+        self._cpu_mean += (factor - self._cpu_mean) * max(GAIN_CPU_MEAN, 1 / self._learned)
+
     def _forget(self) -> None:
         self._slowdown += (1 - self._slowdown) * FORGET
         self._deviation += (START_DEVIATION - self._deviation) * FORGET
-        self._cpu_factor += (1 - self._cpu_factor) * FORGET
+        self._cpu_now += (1 - self._cpu_now) * FORGET
+        self._outliers.clear()
 
-    def _decide(self) -> Decision:
-        now = self._decision.depth
+    def _decide(self, late: bool) -> tuple[int, str]:
+        now = self._settled
         self._since_up += 1
+        self._since_change += 1
         if self._since_up * self.hop_s > SETTLED_DWELLS * self._dwell_s:
             self._backoff = 1
         ceiling, why = self._ceiling()
         depth, reason = self._fit(min(ceiling, max(now, self.shallowest)), why)
-        if self._late_share > MANY_LATE and depth == now > self.shallowest:
-            depth, reason = now - 1, "too many frames were late"
-            self._late_share /= 2  # see what the step brought before the next
         if depth < now:
             self._went_down()
-            return Decision(depth, reason)
-        return self._try_deeper(now, ceiling, why)
+            return depth, reason
+        return self._try_deeper(now, ceiling, why, late)
 
     def _went_down(self) -> None:
-        # Going deeper soon failed: wait longer before the next try, so that a steady load does not oscillate.
-        if self._since_up * self.hop_s < SETTLED_DWELLS * self._dwell_s:
+        # Going deeper soon failed, and no new load is to blame: wait longer before the next try, so that a steady
+        # load does not oscillate.
+        soon = self._since_up * self.hop_s < SETTLED_DWELLS * self._dwell_s
+        if soon and self._since_up < self._since_change:
             self._backoff = min(2 * self._backoff, MAX_BACKOFF)
         self._fitting = 0
 
-    def _try_deeper(self, now: int, ceiling: int, why: str) -> Decision:
+    def _try_deeper(self, now: int, ceiling: int, why: str, late: bool) -> tuple[int, str]:
         if now >= ceiling:
             self._fitting = 0
-            return Decision(now, why)
+            return now, why
         deeper = now + 1
-        hindrance = self._hindrance(deeper)
+        hindrance = "the last frame was late" if late else self._too_much(deeper, deeper=True)
         if hindrance:
             self._fitting = 0
-            return Decision(now, hindrance)
+            return now, f"depth {deeper}: {hindrance}"
         self._fitting += 1
-        if self._fitting * self.hop_s < self._dwell_s:
-            return Decision(now, f"depth {deeper} fits, waiting to be sure")
-        self._fitting = self._since_up = 0
-        return Decision(deeper, "went deeper: it fits")
-
-    def _hindrance(self, deeper: int) -> str:
-        """Why not to go deeper now; empty if nothing speaks against it."""
         if self._load.cpu is not None and self._load.cpu >= self.profile.busy_load:
-            return "system busy"
-        if self._late_share > FEW_LATE:
-            return "frames were late"
-        if self._too_much(deeper, 1 - self.profile.headroom):
-            return f"depth {deeper} would not fit"
-        return ""
+            return now, "system busy"
+        if self._fitting * self.hop_s < self._dwell_s:
+            return now, f"depth {deeper} fits, waiting to be sure"
+        self._fitting = self._since_up = 0
+        return deeper, "went deeper: it fits"
 
     @property
     def _dwell_s(self) -> float:
@@ -207,16 +252,43 @@ class DepthController:
         return self.deepest, "deepest that the profile allows"
 
     def _fit(self, depth: int, why: str) -> tuple[int, str]:
-        """The largest depth up to ``depth`` that fits both budgets, and what limits it."""
-        while depth > self.shallowest and (limit := self._too_much(depth, 1.0)):
+        """The largest depth up to ``depth`` that fits the budgets, and what limits it."""
+        while depth > self.shallowest and (limit := self._too_much(depth)):
             depth, why = depth - 1, limit
         return depth, why
 
-    def _too_much(self, depth: int, part: float) -> str:
+    def _too_much(self, depth: int, deeper: bool = False) -> str:
+        """Why ``depth`` does not fit; empty if it does. More room is asked for where it would be ``deeper`` than now."""
         if depth == 0:
             return ""
-        if self.predict_s(depth) > part * self.deadline_s:
+        room, cpu_room, late_room = (1 - self.profile.headroom, 1 - CPU_HEADROOM, 0.5) if deeper else (1.0, 1.0, 1.0)
+        if self.predict_s(depth) > room * self.deadline_s:
             return "frame time would exceed the deadline"
-        if self.predict_cpu_s(depth) > part * self.profile.cpu_share * self.hop_s:
+        if self.predict_cpu_s(depth) > cpu_room * self.profile.cpu_share * self.hop_s:
             return "CPU share would be exceeded"
+        if self.predict_late(depth) > late_room * TOLERATED_LATE:
+            return "stalls would make too many frames late"
         return ""
+
+
+class StallCount:
+    """How often frames were late, and stalled at all, per cost of what ran; forgotten when calm has returned."""
+
+    def __init__(self) -> None:
+        self._late = self._stalls = 0.0
+        self._cost = 1.0
+        self._calm = 0.0
+
+    def add(self, late: bool, stalled: bool, cost: float) -> None:
+        """Count a frame of ``cost`` times the deepest depth's."""
+        stalled = stalled or late
+        self._late += (late - self._late) * GAIN_LATE
+        self._stalls += (stalled - self._stalls) * GAIN_LATE
+        self._cost += (cost - self._cost) * GAIN_LATE
+        self._calm = 0.0 if stalled else self._calm + cost
+        if self._calm * self._stalls > CALM * self._cost:
+            self._late = self._stalls = 0.0
+
+    def late_per_cost(self) -> float:
+        """Late frames per frame at the deepest depth's cost."""
+        return self._late / self._cost
