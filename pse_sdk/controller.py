@@ -28,14 +28,19 @@ LEAK_BASE = 0.001
 OUTLIER = 4.0
 IN_A_ROW, IN_A_ROW_STALLED = 2, 3
 LEAST_DEVIATION = 0.05
-# Late frames, and stalls that may make one late, are counted over about twenty seconds.
-GAIN_LATE = 0.0005
+# Late frames, and stalls that may make one late, are counted over about ten seconds.
+GAIN_LATE = 0.001
 # The share of the frames that may be late because more than the least depth runs. Going deeper asks for half of it.
 TOLERATED_LATE = 0.001
 # The count starts anew after a calm that would be a chance of exp(-5) if stalls came on as they did.
 CALM = 5.0
 # The mean CPU time is known well: going deeper needs little room below the budget.
-CPU_HEADROOM = 0.05
+CPU_HEADROOM = 0.02
+# What a frame costs before anything was measured: a call's own time, and multiply-accumulates per second by precision.
+# From paced frames of the small model, int8 and fp16, taking a quiet machine to be twice as fast as the busy one was.
+CALL_S = 0.2e-3
+MACS_PER_S = {"int8": 17e9}
+MACS_PER_S_FLOAT = 9e9
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 START_DEVIATION = 0.25
@@ -66,6 +71,11 @@ class Decision:
 
     depth: int
     reason: str
+
+
+def expected_costs(macs_per_second: Sequence[float], hop_s: float, precision: str) -> list[float]:
+    """Seconds per frame at depth 1..L before anything was measured; only their ratios matter after a few frames."""
+    return [CALL_S + macs * hop_s / MACS_PER_S.get(precision, MACS_PER_S_FLOAT) for macs in macs_per_second]
 
 
 class DepthController:
@@ -184,6 +194,8 @@ class DepthController:
         self._outliers.append(ratio)
         self._enough = IN_A_ROW_STALLED if held_off else self._enough
         if len(self._outliers) >= self._enough:
+            if ratio < self._slowdown:
+                self._learned = 0  # the load is over: the mean CPU time under it says nothing of now
             self._slowdown = min(self._outliers, key=lambda seen: abs(seen - self._slowdown))
             self._outliers.clear()
             self._stalls = StallCount()

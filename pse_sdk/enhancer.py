@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.controller import DepthController
+from pse_sdk.controller import DepthController, expected_costs
 from pse_sdk.errors import UsageError
 from pse_sdk.load import Clocks, LoadMonitor
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
@@ -77,8 +77,9 @@ class Enhancer:
         self._monitor = LoadMonitor()
         self._lock = threading.Lock()
         self._pinned: int | None = None
-        self._controller = DepthController(self._profile, _expected_costs(self.description.macs_per_second,
-                                           self.description.hop_seconds), self.description.hop_seconds)  # fmt: skip
+        d = self.description
+        costs = expected_costs(d.macs_per_second, d.hop_seconds, d.precision)
+        self._controller = DepthController(self._profile, costs, d.hop_seconds)
         self._statistics = FrameStatistics(self.description.blocks)
         self._pipeline = Pipeline(self._runtime, self.sample_rate)
         self._format: PcmFormat | None = None
@@ -327,8 +328,3 @@ def _checked_strength(strength_db: float | None) -> float | None:
     if strength_db is not None and not (number and 0 <= strength_db <= 120):
         raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
     return strength_db
-
-
-def _expected_costs(macs_per_second: tuple[float, ...], hop_s: float) -> list[float]:
-    """Seconds per frame before anything was measured: a call's own time, and ten multiply-accumulates per ns."""
-    return [30e-6 + macs * hop_s / 10e9 for macs in macs_per_second]

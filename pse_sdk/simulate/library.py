@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pse_sdk.controller import expected_costs
 from pse_sdk.simulate.trace import Bools, Float64, LoadTrace
 
 HOP_S = 0.01
@@ -18,8 +19,7 @@ SECONDS = 120.0
 COSTS_S = (0.58e-3, 0.71e-3, 0.82e-3, 0.93e-3, 1.06e-3)
 # A quiet machine is taken to be twice as fast.
 QUIET = 0.5
-# What the Enhancer tells the controller to expect of the small model: made of its multiply-accumulates.
-EXPECTED_S = (0.184e-3, 0.289e-3, 0.394e-3, 0.499e-3, 0.603e-3)
+MACS_PER_S = (154e6, 259e6, 364e6, 469e6, 573e6)
 # CPU time around its median: the deviation of its logarithm, and the correlation from frame to frame.
 JITTER, JITTER_KEPT = 0.18, 0.75
 # Stalls per second of CPU time: quiet (assumed), other work on all cores, and a busy loop on the same core.
@@ -114,7 +114,7 @@ def _trace(
         name=name,
         hop_s=HOP_S,
         costs_s=costs,
-        expected_s=np.array(EXPECTED_S),
+        expected_s=np.array(expected_costs(MACS_PER_S, HOP_S, "int8")),
         slowdown=slowdown,
         stall_s=np.where(stalled, lengths, 0.0),
         stall_at=rng.uniform(size=frames),

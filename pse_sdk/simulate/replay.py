@@ -59,24 +59,37 @@ def replay_fixed(trace: LoadTrace, profile: Profile, depth: int) -> Replay:
     return _outcome(trace, profile, depths, depths)
 
 
-def oracle(trace: LoadTrace, profile: Profile) -> Replay:
+def oracle(trace: LoadTrace, profile: Profile, steady_s: float = 0.0) -> Replay:
     """At each frame the deepest depth that meets its deadline and the CPU share; the shallowest where none does.
 
-    It knows the stall that no controller can foresee, and changes without warm-up. The CPU share holds for the
-    mean over `SHARE_OVER_S` around the frame, at the depth in question.
+    It knows the stall that no controller can foresee, and changes at every frame, without warm-up. With ``steady_s``
+    the depth must meet the deadline of every frame that lies within half of that before and after: it still knows
+    the future, but does not thread its way between late frames. The CPU share holds for the mean over
+    `SHARE_OVER_S` around the frame, at the depth in question.
     """
     wall, _ = trace.times()
     shallowest, deepest = depth_range(trace, profile)
-    around = max(1, round(SHARE_OVER_S / trace.hop_s))
-    window = np.ones(min(around, trace.frames))
-    mean_slowdown = np.convolve(trace.slowdown, window, "same") / np.convolve(np.ones(trace.frames), window, "same")
-    costs = np.concatenate([[0.0], trace.costs_s])
-    fits = wall <= profile.deadline_share * trace.hop_s
-    fits &= np.outer(mean_slowdown, costs) <= profile.cpu_share * trace.hop_s
     candidates = np.arange(trace.depths + 1)
-    allowed = fits & (candidates >= shallowest) & (candidates <= deepest)
+    in_time = wall <= profile.deadline_share * trace.hop_s
+    # Frames that are late even at the shallowest depth are so anyway, and ask for nothing.
+    in_time |= ~in_time[:, [shallowest]]
+    reach = 2 * round(steady_s / 2 / trace.hop_s) + 1
+    padded = np.pad(in_time, ((reach // 2, reach // 2), (0, 0)), constant_values=True)
+    in_time = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=0).all(axis=-1)
+    costs = np.concatenate([[0.0], trace.costs_s])
+    in_share = np.outer(_mean(trace.slowdown, round(SHARE_OVER_S / trace.hop_s)), costs) <= (
+        profile.cpu_share * trace.hop_s
+    )
+    allowed = in_time & in_share & (candidates >= shallowest) & (candidates <= deepest)
     depths = np.where(allowed, candidates, shallowest).max(axis=1)
     return _outcome(trace, profile, depths, depths)
+
+
+def _mean(values: Float64, over: int) -> Float64:
+    """The running mean over ``over`` values centred on each; fewer at the ends."""
+    window = np.ones(min(max(over, 1), len(values)))
+    sums: Float64 = np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+    return sums
 
 
 def depth_range(trace: LoadTrace, profile: Profile) -> tuple[int, int]:
