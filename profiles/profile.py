@@ -35,7 +35,7 @@ class Profile:
     headroom : go deeper only where the prediction stays this far (as a part) below the budget
     dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to 64-fold each time
         that going deeper had to be taken back at once
-    busy_load : system load (0..1, all cores) from which on no deeper network is tried
+    busy_load : system load (0..1, all cores) above which no deeper network is tried; at 1 never
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
     strength_db : nothing is attenuated by more than this; 0 means no limit
     """

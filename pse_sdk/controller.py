@@ -28,6 +28,9 @@ LEAK_BASE = 0.001
 OUTLIER = 4.0
 IN_A_ROW, IN_A_ROW_STALLED = 2, 3
 LEAST_DEVIATION = 0.05
+# A slowdown that changes at once by the first factor is another load, and nobody's mistake. By the second, it is
+# another load so surely that the stalls counted under the old one are void.
+OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # Late frames, and stalls that may make one late, are counted over about ten seconds.
 GAIN_LATE = 0.001
 # The share of the frames that may be late because more than the least depth runs. Going deeper asks for half of it.
@@ -170,7 +173,9 @@ class DepthController:
         base = self._base[depth - 1]
         self._learn_cpu(min(cpu_s, wall_s) / base)
         ratio = wall_s / base
-        unlike = max(ratio / self._slowdown, self._slowdown / ratio) - 1 if ratio > 0 else 0.0
+        if ratio <= 0:  # the clock stands still, or ticks too slowly for a frame
+            return
+        unlike = max(ratio / self._slowdown, self._slowdown / ratio) - 1
         held_off = (wall_s - cpu_s) / base > OUTLIER * self._deviation * self._slowdown
         self._stalls.add(late, held_off, base / self._base[-1])
         if unlike > OUTLIER * self._deviation:
@@ -187,19 +192,25 @@ class DepthController:
         self._base = [b + (e - b) * LEAK_BASE for b, e in zip(self._base, self._expected, strict=True)]
 
     def _learn_outlier(self, ratio: float, held_off: bool) -> None:
-        """Enough of them on the same side are a new situation: the mildest is believed, and old counts are void."""
+        """Enough of them on the same side are a new situation, as bad as the mildest of them."""
         if self._outliers and (self._outliers[-1] > self._slowdown) != (ratio > self._slowdown):
             self._outliers.clear()
             self._enough = IN_A_ROW
         self._outliers.append(ratio)
         self._enough = IN_A_ROW_STALLED if held_off else self._enough
         if len(self._outliers) >= self._enough:
-            if ratio < self._slowdown:
-                self._learned = 0  # the load is over: the mean CPU time under it says nothing of now
-            self._slowdown = min(self._outliers, key=lambda seen: abs(seen - self._slowdown))
+            mildest = min(self._outliers, key=lambda seen: abs(seen - self._slowdown))
+            self._new_situation(mildest)
             self._outliers.clear()
-            self._stalls = StallCount()
+
+    def _new_situation(self, slowdown: float) -> None:
+        factor, self._slowdown = slowdown / self._slowdown, slowdown
+        if max(factor, 1 / factor) > OTHER_LOAD:
             self._since_change = 0
+        if max(factor, 1 / factor) > QUITE_OTHER_LOAD:
+            self._stalls = StallCount()
+        if factor < 1 / OTHER_LOAD:
+            self._learned = 0  # the load is over: the mean CPU time under it says nothing of now
 
     def _learn_deviation(self, error: float, gain: float) -> None:
         self._deviation = max(self._deviation + (error - self._deviation) * gain, LEAST_DEVIATION)
@@ -246,7 +257,7 @@ class DepthController:
             self._fitting = 0
             return now, f"depth {deeper}: {hindrance}"
         self._fitting += 1
-        if self._load.cpu is not None and self._load.cpu >= self.profile.busy_load:
+        if self._load.cpu is not None and self._load.cpu > self.profile.busy_load:
             return now, "system busy"
         if self._fitting * self.hop_s < self._dwell_s:
             return now, f"depth {deeper} fits, waiting to be sure"
