@@ -33,8 +33,8 @@ LEAST_DEVIATION = 0.05
 OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # Late frames, and stalls that may make one late, are counted over about ten seconds.
 GAIN_LATE = 0.001
-# The share of the frames that may be late because more than the least depth runs. Going deeper asks for half of it.
-TOLERATED_LATE = 0.001
+# Going deeper asks for this part of the late frames that the profile tolerates.
+LATE_HEADROOM = 0.5
 # The count starts anew after a calm that would be a chance of exp(-5) if stalls came on as they did.
 CALM = 5.0
 # The mean CPU time is known well: going deeper needs little room below the budget.
@@ -284,12 +284,14 @@ class DepthController:
         """Why ``depth`` does not fit; empty if it does. More room is asked for where it would be ``deeper`` than now."""
         if depth == 0:
             return ""
-        room, cpu_room, late_room = (1 - self.profile.headroom, 1 - CPU_HEADROOM, 0.5) if deeper else (1.0, 1.0, 1.0)
+        room, cpu_room, late_room = 1.0, 1.0, 1.0
+        if deeper:
+            room, cpu_room, late_room = 1 - self.profile.headroom, 1 - CPU_HEADROOM, 1 - LATE_HEADROOM
         if self.predict_s(depth) > room * self.deadline_s:
             return "frame time would exceed the deadline"
         if self.predict_cpu_s(depth) > cpu_room * self.profile.cpu_share * self.hop_s:
             return "CPU share would be exceeded"
-        if self.predict_late(depth) > late_room * TOLERATED_LATE:
+        if self.predict_late(depth) > late_room * self.profile.late_share:
             return "stalls would make too many frames late"
         return ""
 

@@ -11,7 +11,7 @@ import typer.main
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from pse_sdk.cli import enhance, export, info, spectrogram, train
+from pse_sdk.cli import enhance, export, info, record_load, simulate, spectrogram, train
 from pse_sdk.errors import PseError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command("enhance")(enhance.enhance)
 app.command("info")(info.info)
 app.command("spectrogram")(spectrogram.spectrogram)
+app.command("simulate")(simulate.simulate)
+app.command("record-load")(record_load.record_load)
 app.command("train")(train.train)
 app.command("export")(export.export)
 

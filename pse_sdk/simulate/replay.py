@@ -28,6 +28,7 @@ class Replay:
     heard : [frames], whose head was heard: blocks that wake up run unheard at first
     wall_s, cpu_s : [frames], what each frame took
     late : [frames], over the profile's deadline
+    avoidable : [frames], late, where the profile's least depth would not have been
     """
 
     ran: Depths
@@ -35,6 +36,7 @@ class Replay:
     wall_s: Float64
     cpu_s: Float64
     late: Bools
+    avoidable: Bools
 
 
 def replay(trace: LoadTrace, profile: Profile) -> Replay:
@@ -99,5 +101,9 @@ def depth_range(trace: LoadTrace, profile: Profile) -> tuple[int, int]:
 
 
 def _outcome(trace: LoadTrace, profile: Profile, ran: Depths, heard: Depths) -> Replay:
-    wall, cpu = (np.take_along_axis(times, ran[:, None], axis=1)[:, 0] for times in trace.times())
-    return Replay(ran, heard, wall, cpu, wall > profile.deadline_share * trace.hop_s)
+    walls, cpus = trace.times()
+    wall, cpu = (np.take_along_axis(times, ran[:, None], axis=1)[:, 0] for times in (walls, cpus))
+    deadline = profile.deadline_share * trace.hop_s
+    at_least_depth = walls[:, depth_range(trace, profile)[0]]
+    late = wall > deadline
+    return Replay(ran, heard, wall, cpu, late, late & (at_least_depth <= deadline))

@@ -55,9 +55,7 @@ class Scores:
 def score(run: Replay, best: Replay, trace: LoadTrace, profile: Profile) -> Scores:
     """``run`` against ``best``, the oracle's replay of the same trace under the same profile."""
     warm = slice(min(round(WARM_S / trace.hop_s), trace.frames // 2), None)
-    shallowest, _ = depth_range(trace, profile)
-    at_least_depth = trace.times()[0][:, shallowest]
-    avoidable = (run.late & (at_least_depth <= profile.deadline_share * trace.hop_s))[warm]
+    avoidable = run.avoidable[warm]
     minutes = len(avoidable) * trace.hop_s / 60
     changes, dips = count_changes(run.heard[warm])
     depth, best_depth = float(run.heard[warm].mean()), float(best.heard[warm].mean())
