@@ -68,7 +68,9 @@ def main(
     seconds: Annotated[float, typer.Option(help="Length of each stream.")] = 60,
     rounds: Annotated[int, typer.Option(help="Streams of each candidate and nice level.")] = 2,
     nice: Annotated[list[int] | None, typer.Option(help="Of the busy loops; the stream is at 0.")] = None,
-    core: Annotated[int | None, typer.Option(help="Where stream and busy loops run; the last one if not given.")] = None,
+    core: Annotated[
+        int | None, typer.Option(help="Where stream and busy loops run; the last one if not given.")
+    ] = None,
     profile: Annotated[str, typer.Option(help="Of the controller.")] = "balanced",
     output: Annotated[Path, typer.Option(help="Without suffix.")] = Path("docs/under-load"),
 ) -> None:
@@ -190,13 +192,13 @@ def markdown(figures: dict) -> str:
     lines = [
         "# Under load",
         "",
-        f"Written by `benchmarks/under_load.py`: {figures['rounds']} paced streams of {figures['seconds']:.0f} s of each "
-        f"candidate and nice level, profile {figures['profile']}, {figures['machine']}. Busy loops are pinned to the core "
-        f"of the stream. A miss is a frame over {figures['deadline_ms']:.0f} ms; an underrun at 10 or 30 ms is one that "
-        "was not ready that long after its last sample, scheduling delay before it included.",
+        f"Written by `benchmarks/under_load.py`: {figures['rounds']} paced streams of {figures['seconds']:.0f} s of "
+        f"each candidate and nice level, profile {figures['profile']}, {figures['machine']}. Busy loops are pinned to "
+        f"the core of the stream. A miss is a frame over {figures['deadline_ms']:.0f} ms; an underrun at 10 or 30 ms "
+        "is one that was not ready that long after its last sample, scheduling delay before it included.",
         "",
-        "| nice | busy loops | run | misses % | underruns at 10 ms % | at 30 ms % | mean depth | p50 ms | p95 | p99 | max | "
-        "changes/min |",
+        "| nice | busy loops | run | misses % | underruns at 10 ms % | at 30 ms % | mean depth | p50 ms | p95 | p99 | "
+        "max | changes/min |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in sorted(figures["rows"], key=lambda r: (r["nice"], r["hogs"])):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.controller import DepthController, expected_costs
+from pse_sdk.controller import DepthController
+from pse_sdk.cost_model import expected_costs
 from pse_sdk.errors import UsageError
 from pse_sdk.load import Clocks, LoadMonitor
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels

@@ -30,7 +30,9 @@ def simulate(
     ] = None,
     profile: Annotated[str, typer.Option(help="As for `pse enhance`.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0, help="Another instance of the synthetic traces.")] = 0,
-    plot: Annotated[Path | None, typer.Option(help="Also draw load, depths and late frames (.png, .pdf, .svg).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw load, depths and late frames (.png, .pdf, .svg).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON instead of a table.")] = False,
 ) -> None:
     """Replay load traces through the depth controller and score it. Nothing is timed: the same in, the same out."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pse_sdk.controller import expected_costs
+from pse_sdk.cost_model import expected_costs
 from pse_sdk.simulate.trace import Bools, Float64, LoadTrace
 
 HOP_S = 0.01
@@ -135,12 +135,13 @@ def _correlated(rng: np.random.Generator, frames: int) -> Float64:
 def _readings(loaded: Bools) -> Float64:
     """What the system says: the last reading before each frame, of a load of 0.1 or 1."""
     every = round(READING_S / HOP_S)
-    readings = np.where(loaded, 1.0, 0.1)[: len(loaded) // every * every].reshape(-1, every).mean(axis=1)
-    return np.concatenate([np.full(every, np.nan), np.repeat(readings, every)])[: len(loaded)]
+    readings: Float64 = np.where(loaded, 1.0, 0.1)[: len(loaded) // every * every].reshape(-1, every).mean(axis=1)
+    shown = np.concatenate([np.full(every, np.nan), np.repeat(readings, every)])
+    return np.asarray(shown[: len(loaded)], np.float64)
 
 
 def _time() -> Float64:
-    return np.arange(round(SECONDS / HOP_S)) * HOP_S
+    return np.arange(round(SECONDS / HOP_S), dtype=np.float64) * HOP_S
 
 
 def _nothing() -> Float64:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_sdk.controller import expected_costs
+from pse_sdk.cost_model import expected_costs
 from pse_sdk.load import Clocks, LoadMonitor
-from pse_sdk.pipeline import Pipeline
+from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.select import open_runtime
-from pse_sdk.simulate.trace import LoadTrace
+from pse_sdk.simulate.trace import Float64, LoadTrace
 
 # Frames per depth that the costs are the medians of, before the recording.
 CALIBRATION = 60
@@ -28,7 +28,7 @@ def record_trace(
     model: str | Path | None = None,
     clocks: Clocks | None = None,
     sleep: Callable[[float], None] = time.sleep,
-    progress: Callable[[float], None] = lambda done: None,
+    progress: Callable[[float], None] | None = None,
 ) -> LoadTrace:
     """Run ``seconds`` of frames at the deepest depth, one per hop as audio would bring them.
 
@@ -53,14 +53,16 @@ def record_trace(
     loads = np.full(len(depths), np.nan)
     monitor = LoadMonitor()
     monitor.start()
-    pace = _pace(len(depths), hop, clocks, sleep)
-    for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, depths, clocks, pace)):
-        walls[n], cpus[n] = times
-        loads[n] = np.nan if monitor.load.cpu is None else monitor.load.cpu
-        progress((n + 1) / len(depths))
-    monitor.stop()
-    costs = np.array([np.median(cpus[depth:calibrating:d.blocks]) for depth in range(d.blocks)])
-    costs = _rising(costs)
+    try:
+        pace = _pace(len(depths), hop, clocks, sleep)
+        for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, depths, clocks, pace)):
+            walls[n], cpus[n] = times
+            loads[n] = np.nan if monitor.load.cpu is None else monitor.load.cpu
+            if progress is not None:
+                progress((n + 1) / len(depths))
+    finally:
+        monitor.stop()
+    costs = _rising(np.array([np.median(cpus[depth : calibrating : d.blocks]) for depth in range(d.blocks)]))
     wall, cpu = walls[calibrating:], cpus[calibrating:]
     held_off = wall - cpu
     return LoadTrace(
@@ -94,7 +96,7 @@ def _times(
     noise = (0.1 * np.random.default_rng(0).standard_normal(100 * hop)).astype(np.float32)
     took = (0.0, 0.0)
 
-    def frame(at: Pipeline) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    def frame(at: Pipeline) -> Float32:
         nonlocal took
         wall, cpu = clocks.wall(), clocks.cpu()
         done, _, _ = at.run_frame(depths[n], 1.0)
@@ -107,9 +109,9 @@ def _times(
         yield took
 
 
-def _rising(costs: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The same costs, where noise made a deeper depth seem no dearer than the one before it by a hair dearer."""
-    out = costs.copy()
+def _rising(costs: Float64) -> Float64:
+    """The same costs, each at least a hair above the one before, where noise or a coarse clock hid the difference."""
+    out = np.maximum(costs, 1e-9)
     for depth in range(1, len(out)):
         out[depth] = max(out[depth], out[depth - 1] * 1.001)
-    return np.maximum(out, 1e-9 * np.arange(1, len(out) + 1))
+    return out

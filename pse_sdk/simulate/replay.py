@@ -74,10 +74,10 @@ def oracle(trace: LoadTrace, profile: Profile, steady_s: float = 0.0) -> Replay:
     candidates = np.arange(trace.depths + 1)
     in_time = wall <= profile.deadline_share * trace.hop_s
     # Frames that are late even at the shallowest depth are so anyway, and ask for nothing.
-    in_time |= ~in_time[:, [shallowest]]
+    in_time = in_time | ~in_time[:, [shallowest]]
     reach = 2 * round(steady_s / 2 / trace.hop_s) + 1
     padded = np.pad(in_time, ((reach // 2, reach // 2), (0, 0)), constant_values=True)
-    in_time = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=0).all(axis=-1)
+    in_time = np.all(np.lib.stride_tricks.sliding_window_view(padded, reach, axis=0), axis=-1)
     costs = np.concatenate([[0.0], trace.costs_s])
     in_share = np.outer(_mean(trace.slowdown, round(SHARE_OVER_S / trace.hop_s)), costs) <= (
         profile.cpu_share * trace.hop_s

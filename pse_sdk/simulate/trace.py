@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ VERSION = 1
 SUFFIX = ".npz"
 # A day of frames is 350 MB: what claims more is not a trace.
 MAX_BYTES = 1 << 29
+
+# What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 _PER_DEPTH = ("costs_s", "expected_s")
 _PER_FRAME = ("slowdown", "stall_s", "stall_at", "cpu_load", "loaded")
@@ -112,23 +116,25 @@ def load_trace(path: Path) -> LoadTrace:
             head = json.loads(str(arrays["head"][()]))
             if head["format"] != FORMAT:
                 raise ValueError("of another format")
-            _check_version(head["version"], path)
+            _check_version(head["version"])
             values: dict[str, Any] = {name: _read(arrays, name) for name in _PER_DEPTH + _PER_FRAME}
             return LoadTrace(name=str(head["name"]), hop_s=float(head["hop_s"]), note=str(head["note"]), **values)
     except TraceError as error:
         raise TraceError(f"{path}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except _DAMAGE as error:
         raise TraceError(f"{path}: not a load trace, or a damaged one ({error}); `pse record-load` writes them"
                          ) from error  # fmt: skip
 
 
-def _check_version(version: object, path: Path) -> None:
+def _check_version(version: object) -> None:
     if version != VERSION:
         raise TraceError(f"trace format {version}, but this version of pse-sdk reads format {VERSION}; update pse-sdk")
 
 
 def _read(arrays: Any, name: str) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = arrays[name]
+    values = arrays[name]
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f"{name} is no array")
     kind = np.bool_ if name == "loaded" else np.float64
     if values.dtype != kind or values.ndim != 1:
         raise ValueError(f"{name} is {values.dtype} with {values.ndim} dimensions")
