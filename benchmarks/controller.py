@@ -12,8 +12,8 @@ from typing import Annotated
 
 import numpy as np
 import typer
-
 from pse_sdk.profiles import load_profile
+
 from pse_sdk.simulate import LIBRARY, Scores, compare, synthetic_trace
 from pse_sdk.simulate.compare import CONTROLLER, ORACLE, STEADY_ORACLE, missed_targets
 from pse_sdk.simulate.plot import plot_replays
@@ -24,10 +24,11 @@ INTRODUCTION = """\
 # The controller on synthetic loads
 
 Written by `benchmarks/controller.py`. Each cell is the mean of {seeds} instances of a trace (120 s each, the first 5 s
-not counted), in brackets the worst of them; **bold** where the worst is beyond the target of [controller.md]\
-(controller.md). *Avoidable*: late frames that the least depth would have been in time for. *Of oracle*: mean depth heard
-over that of an oracle that knows each frame beforehand; *steady* is the same for one whose depth must meet every deadline
-of a whole second. *Least* and *deepest* are the avoidable misses and the mean depth, of the oracle's, at fixed depths.
+not counted), in brackets the worst of them; **bold** where the worst is beyond the target of
+[controller.md](controller.md). *Avoidable*: late frames that the least depth would have been in time for. *Of oracle*:
+mean depth heard over that of an oracle that knows each frame beforehand; *steady* is the same for one whose depth must
+meet every deadline of a whole second. *Least* and *deepest* are the avoidable misses and the mean depth, of the
+oracle's, at fixed depths.
 """
 
 
@@ -38,8 +39,8 @@ def main(seeds: Annotated[int, typer.Option(min=1)] = 4) -> None:
         page += [
             f"## {profile}",
             "",
-            "| trace | avoidable % | in a row | of oracle % | steady % | changes/min | dips/min | CPU % | reaction, frames "
-            "| recovery, s | least: avoidable, of oracle % | deepest |",
+            "| trace | avoidable % | in a row | of oracle % | steady % | changes/min | dips/min | CPU % | reaction, "
+            "frames | recovery, s | least: avoidable, of oracle % | deepest |",
             "|" + "---|" * 12,
             *(_row(profile, name, seeds) for name in LIBRARY),
             "",

@@ -6,7 +6,7 @@
 """
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, UsageError
+from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, TraceError, UsageError
 from pse_sdk.profiles import Profile, profile_names
 from pse_sdk.statistics import Stats
 
@@ -20,6 +20,7 @@ __all__ = [
     "ProfileError",
     "PseError",
     "Stats",
+    "TraceError",
     "UsageError",
     "profile_names",
 ]
