@@ -231,7 +231,7 @@ def plot(stream: Stream, deadline_ms: float, path: Path) -> None:
     misses.step(seconds, np.cumsum(wall > deadline_ms), where="post", color="tab:red", label="misses")
     for ms, style in zip(BUFFERS_MS, ("-", ":"), strict=True):
         misses.step(seconds, np.cumsum(ready > ms), style, where="post", color="0.4", label=f"not ready in {ms} ms")
-    misses.set(ylabel="frames so far", xlabel="s")
+    misses.set(ylabel="frames so far", xlabel="s", yscale="symlog", ylim=0)
     misses.legend(loc="upper left")
     figure.savefig(path, dpi=110)
 
