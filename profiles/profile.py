@@ -31,11 +31,13 @@ class Profile:
     deadline_share : the part of a hop (10 ms) that one frame's wall time may take; the rest is the app's.
         A frame over it is a miss
     cpu_share : the part of one core that the network may use in the mean
-    margin : predicted wall time is mean + margin x deviation; larger is more careful
-    headroom : go deeper only where the prediction stays this far (as a part) below the budget
+    late_share : the share of the frames that may be misses because more than the least depth runs. Where the system
+        holds frames up more often than that, depth is given up
+    margin : predicted wall time is mean x (1 + margin x relative deviation); larger is more careful
+    headroom : go deeper only where the predicted wall time stays this far (as a part) below the deadline
     dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to 64-fold each time
         that going deeper had to be taken back at once
-    busy_load : system load (0..1, all cores) from which on no deeper network is tried
+    busy_load : system load (0..1, all cores) above which no deeper network is tried; at 1 never
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
     strength_db : nothing is attenuated by more than this; 0 means no limit
     """
@@ -45,6 +47,7 @@ class Profile:
     max_depth: int = 0
     deadline_share: float = 0.5
     cpu_share: float = 0.5
+    late_share: float = 0.001
     margin: float = 3.0
     headroom: float = 0.15
     dwell_s: float = 1.0
@@ -82,6 +85,7 @@ _RULES: dict[str, _Rule] = {
     "max_depth": _whole(0, 64),
     "deadline_share": _between(0, 1, above=True),
     "cpu_share": _between(0, 1, above=True),
+    "late_share": _between(0, 1),
     "margin": _between(0, 20),
     "headroom": _between(0, 0.9),
     "dwell_s": _between(0, 600),

@@ -6,7 +6,16 @@
 """
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, ModelError, ProfileError, PseError, PseWarning, TableError, UsageError
+from pse_sdk.errors import (
+    AudioError,
+    ModelError,
+    ProfileError,
+    PseError,
+    PseWarning,
+    TableError,
+    TraceError,
+    UsageError,
+)
 from pse_sdk.profiles import Profile, profile_names
 from pse_sdk.statistics import Stats
 from pse_sdk.voice_profile import VoiceProfile, load_voice
@@ -23,6 +32,7 @@ __all__ = [
     "PseWarning",
     "Stats",
     "TableError",
+    "TraceError",
     "UsageError",
     "VoiceProfile",
     "load_voice",

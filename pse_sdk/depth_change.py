@@ -5,13 +5,16 @@ from __future__ import annotations
 # Frames that a waking block runs before its output is used. It starts from zeros: its last state, perhaps seconds
 # old, was measured to be worse (1.0 dB below the shallower depth after going from 1 to 5 at once; zeros 0.1 dB).
 WARM_UP = 30
+# A block that rests for no more frames than this goes on from its state: it has hardly aged. The controller lets the
+# deeper blocks rest for a frame after one that was late.
+REST = 3
 
 
 class DepthChange:
     """Turns wanted depths into (blocks that run, head that is heard), frame by frame.
 
     Going down needs no care: the shallower blocks have run all along. Going up, the deeper blocks know
-    nothing yet, so the head heard so far goes on for `WARM_UP` frames.
+    nothing yet, so the head heard so far goes on for `WARM_UP` frames; after a short rest they do, and it does not.
     """
 
     def __init__(self) -> None:
@@ -22,9 +25,16 @@ class DepthChange:
         self._warm: int | None = None
         self._rising = 0
         self._frames = 0
+        self._before_rest: tuple[int, int, int] | None = None
+        self._rested = 0
+        self._ran = 0
+        self.kept = 0
+        """Blocks whose states the frame at hand goes on from; those above it start from zeros."""
 
     def next(self, wanted: int) -> tuple[int, int]:
         """(blocks to run, head to hear) of the next frame; both 0 for bypass."""
+        self._rest_or_return(wanted)
+        self._ran = wanted
         if self._warm is None or wanted <= self._warm:
             self._warm, self._rising = wanted, 0
             return wanted, wanted
@@ -35,3 +45,20 @@ class DepthChange:
             self._warm, self._rising = wanted, 0
             return wanted, wanted
         return wanted, self._warm
+
+    def _rest_or_return(self, wanted: int) -> None:
+        """Remember how things stood when blocks go to rest, and go on from there if they come back soon."""
+        self.kept = self._ran
+        if wanted < self._ran and self._before_rest is None and self._warm is not None:
+            self._before_rest, self._rested = (self._warm, self._rising, self._frames), 0
+        if self._before_rest is None:
+            return
+        warm, rising, frames = self._before_rest
+        if self._ran < wanted <= max(warm, rising):
+            self.kept = wanted
+            self._warm = min(warm, wanted)
+            self._rising, self._frames = (rising, frames) if wanted == rising else (0, 0)
+            self._before_rest = None
+        self._rested += 1
+        if self._rested > REST:
+            self._before_rest = None

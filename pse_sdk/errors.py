@@ -27,3 +27,7 @@ class PseWarning(UserWarning):
 
 class UsageError(PseError):
     """The SDK was called in a way that cannot work."""
+
+
+class TraceError(PseError):
+    """A load trace cannot be read, is not one, or holds values that no machine can show."""

@@ -27,7 +27,6 @@ class Pipeline:
         self._framer = Framer(d.window, d.hop)
         self._overlap_add = OverlapAdd(d.window, d.hop)
         self._change = DepthChange()
-        self._ran = 0
         self.stream = runtime.open_stream()
         self.stream.set_speaker(speaker)
         self._window: Float32 = np.zeros((1, d.window), np.float32)
@@ -67,9 +66,8 @@ class Pipeline:
         The [hop] samples that are now complete, how many blocks ran, and whose head was heard (0: bypass).
         """
         ran, head = self._change.next(depth)
-        if ran > self._ran:
-            self.stream.forget(self._ran)
-        self._ran = ran
+        if ran > self._change.kept:
+            self.stream.forget(self._change.kept)
         if ran == 0:
             return self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0
         enhanced = self.stream.step(self._window, ran, max(head, 1))

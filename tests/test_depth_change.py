@@ -1,9 +1,12 @@
 """Waking blocks run unheard before their head speaks."""
 
+import itertools
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.depth_change import WARM_UP, DepthChange
+from pse_sdk.depth_change import REST, WARM_UP, DepthChange
 
 
 def test_a_stream_starts_at_any_depth_at_once() -> None:
@@ -30,6 +33,31 @@ def test_leaving_bypass_warms_up_too() -> None:
     assert change.next(2) == (2, 0)
 
 
+@pytest.mark.parametrize("rest", range(1, REST + 1))
+def test_blocks_that_rested_briefly_are_heard_again_at_once(rest: int) -> None:
+    change = DepthChange()
+    change.next(5)
+    assert [change.next(1) for _ in range(rest)] == [(1, 1)] * rest
+    assert change.next(5) == (5, 5)
+    assert change.kept == 5
+
+
+def test_blocks_that_rested_longer_warm_up_from_zeros() -> None:
+    change = DepthChange()
+    change.next(5)
+    for _ in range(REST + 1):
+        change.next(1)
+    assert change.next(5) == (5, 1)
+    assert change.kept == 1
+
+
+def test_a_rest_does_not_interrupt_a_warm_up() -> None:
+    change = DepthChange()
+    change.next(1)
+    frames = [change.next(depth) for depth in [5] * 10 + [1] + [5] * (WARM_UP - 9)]
+    assert frames[-2:] == [(5, 1), (5, 5)]
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=100))
 def test_what_is_heard_always_runs_and_ran_warm(wanted: list[int]) -> None:
     change = DepthChange()
@@ -38,7 +66,18 @@ def test_what_is_heard_always_runs_and_ran_warm(wanted: list[int]) -> None:
         ran, heard = change.next(want)
         assert ran == want
         assert heard <= ran
-        if history and heard > 0:
-            recent = history[-WARM_UP:]
-            assert all(r >= heard for r in recent) or len(history) < WARM_UP
+        recent = [r >= heard for r in history[-WARM_UP:]]
+        if heard > 0 and len(history) >= WARM_UP:
+            rests = [len(list(run)) for awake, run in itertools.groupby(recent) if not awake]
+            assert all(rest <= REST for rest in rests)
         history.append(ran)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=100))
+def test_states_are_kept_only_over_short_rests(wanted: list[int]) -> None:
+    change = DepthChange()
+    rested = [REST + 1] * 5  # frames since each block ran
+    for want in wanted:
+        change.next(want)
+        assert all(rested[block] <= REST for block in range(min(change.kept, want)))
+        rested = [0 if block < want else frames + 1 for block, frames in enumerate(rested)]

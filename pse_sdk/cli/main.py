@@ -12,7 +12,19 @@ import typer.main
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from pse_sdk.cli import embed_voices, enhance, enroll, export, info, profile_device, spectrogram, train, train_encoder
+from pse_sdk.cli import (
+    embed_voices,
+    enhance,
+    enroll,
+    export,
+    info,
+    profile_device,
+    record_load,
+    simulate,
+    spectrogram,
+    train,
+    train_encoder,
+)
 from pse_sdk.errors import PseError, PseWarning
 
 app = typer.Typer(
@@ -27,6 +39,8 @@ app.command("enroll")(enroll.enroll)
 app.command("info")(info.info)
 app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
+app.command("simulate")(simulate.simulate)
+app.command("record-load")(record_load.record_load)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)

@@ -1,0 +1,166 @@
+"""A load trace: what a machine did to each frame, said so that the frame time of any depth follows from it.
+
+The file is a NumPy archive (``.npz``) without pickled objects; docs/controller.md lists its arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pse_sdk.errors import TraceError
+from pse_sdk.files import write_atomically
+
+Float64 = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+FORMAT = "pse-load-trace"
+VERSION = 1
+SUFFIX = ".npz"
+# A day of frames is 350 MB: what claims more is not a trace.
+MAX_BYTES = 1 << 29
+
+# What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+_PER_DEPTH = ("costs_s", "expected_s")
+_PER_FRAME = ("slowdown", "stall_s", "stall_at", "cpu_load", "loaded")
+
+
+@dataclass(frozen=True)
+class LoadTrace:
+    """One machine's behaviour over ``frames`` frames, whatever depth runs on it.
+
+    Depth d of frame n takes ``costs_s[d-1] * slowdown[n]`` seconds of CPU time, and as much wall time, plus
+    ``stall_s[n]`` if it meets the stall. A stall is time in which the thread was held off its core; it lies where
+    the share ``stall_at[n]`` of the deepest depth's work is done, so a shallower depth may be through before.
+
+    Parameters
+    ----------
+    name : for tables
+    hop_s : seconds from one frame to the next
+    costs_s : [depths], CPU seconds per frame at depth 1..L where slowdown is 1; rising
+    expected_s : [depths], what the controller is told to expect before it has measured anything
+    slowdown : [frames], above 0
+    stall_s, stall_at : [frames], seconds from 0, and 0..1
+    cpu_load : [frames], what the system says of its load, 0..1; NaN where it says nothing
+    loaded : [frames], whether an outside load is at work; onsets and ends are what reaction and recovery are
+        counted from. All False in recorded traces: nobody knows
+    note : where it comes from, in a sentence
+    """
+
+    name: str
+    hop_s: float
+    costs_s: Float64
+    expected_s: Float64
+    slowdown: Float64
+    stall_s: Float64
+    stall_at: Float64
+    cpu_load: Float64
+    loaded: Bools
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise TraceError(f"trace {self.name}: {problem}")
+
+    @property
+    def frames(self) -> int:
+        return len(self.slowdown)
+
+    @property
+    def depths(self) -> int:
+        return len(self.costs_s)
+
+    @property
+    def seconds(self) -> float:
+        return self.frames * self.hop_s
+
+    def times(self) -> tuple[Float64, Float64]:
+        """Wall and CPU seconds of every frame at every depth: two arrays [frames, 1 + depths]; bypass takes none."""
+        cpu = np.outer(self.slowdown, np.concatenate([[0.0], self.costs_s]))
+        done = np.concatenate([[-1.0], self.costs_s / self.costs_s[-1]])
+        meets = done[None, :] >= self.stall_at[:, None]
+        return cpu + meets * self.stall_s[:, None], cpu
+
+
+def save_trace(trace: LoadTrace, path: Path) -> None:
+    """Write ``trace`` to ``path``, completely or not at all."""
+    if path.suffix != SUFFIX:
+        raise TraceError(f"{path}: the name of a load trace ends in {SUFFIX}")
+    if not path.parent.is_dir():
+        raise TraceError(f"{path}: there is no folder {path.parent}")
+    head = {"format": FORMAT, "version": VERSION, "name": trace.name, "hop_s": trace.hop_s, "note": trace.note}
+    arrays = {name: getattr(trace, name) for name in _PER_DEPTH + _PER_FRAME}
+    with write_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
+
+
+def load_trace(path: Path) -> LoadTrace:
+    """Read and check a trace. Raises `TraceError` for what is missing, foreign, newer or damaged; runs nothing."""
+    if not path.is_file():
+        raise TraceError(f"{path}: no such file; `pse record-load` writes load traces")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ValueError("larger than any trace")
+        with np.load(path, allow_pickle=False) as arrays:
+            head = json.loads(str(arrays["head"][()]))
+            if head["format"] != FORMAT:
+                raise ValueError("of another format")
+            _check_version(head["version"])
+            values: dict[str, Any] = {name: _read(arrays, name) for name in _PER_DEPTH + _PER_FRAME}
+            return LoadTrace(name=str(head["name"]), hop_s=float(head["hop_s"]), note=str(head["note"]), **values)
+    except TraceError as error:
+        raise TraceError(f"{path}: {error}") from error
+    except _DAMAGE as error:
+        raise TraceError(f"{path}: not a load trace, or a damaged one ({error}); `pse record-load` writes them"
+                         ) from error  # fmt: skip
+
+
+def _check_version(version: object) -> None:
+    if version != VERSION:
+        raise TraceError(f"trace format {version}, but this version of pse-sdk reads format {VERSION}; update pse-sdk")
+
+
+def _read(arrays: Any, name: str) -> npt.NDArray[Any]:
+    values = arrays[name]
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    kind = np.bool_ if name == "loaded" else np.float64
+    if values.dtype != kind or values.ndim != 1:
+        raise ValueError(f"{name} is {values.dtype} with {values.ndim} dimensions")
+    return values
+
+
+def _problem(trace: LoadTrace) -> str:
+    """What is wrong with the values of a trace; empty if nothing is."""
+    if not (np.isfinite(trace.hop_s) and trace.hop_s > 0):
+        return f"hop_s = {trace.hop_s}: must be above 0"
+    if trace.frames == 0 or trace.depths == 0:
+        return "it is empty"
+    for names, length in ((_PER_DEPTH, trace.depths), (_PER_FRAME, trace.frames)):
+        for name in names:
+            if len(getattr(trace, name)) != length:
+                return f"{name} has {len(getattr(trace, name))} values, expected {length}"
+    rules = {
+        "costs_s": np.isfinite(trace.costs_s) & (trace.costs_s > 0) & (np.diff(trace.costs_s, prepend=0) > 0),
+        "expected_s": np.isfinite(trace.expected_s) & (trace.expected_s > 0),
+        "slowdown": np.isfinite(trace.slowdown) & (trace.slowdown > 0),
+        "stall_s": np.isfinite(trace.stall_s) & (trace.stall_s >= 0),
+        "stall_at": (trace.stall_at >= 0) & (trace.stall_at <= 1),
+        "cpu_load": np.isnan(trace.cpu_load) | ((trace.cpu_load >= 0) & (trace.cpu_load <= 1)),
+    }
+    for name, holds in rules.items():
+        if not holds.all():
+            index = int(np.argmin(holds))
+            return f"{name}[{index}] = {getattr(trace, name)[index]} is out of range"
+    return ""

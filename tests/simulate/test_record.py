@@ -1,0 +1,66 @@
+"""The recorder: paced frames, and from their times the costs, slowdowns and stalls."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse_sdk.load import Clocks
+from pse_sdk.pipeline import Pipeline
+from pse_sdk.simulate.record import CALIBRATION, record_trace
+
+
+class Machine:
+    """Time that passes only while a frame runs or somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = self.cpu = 0.0
+        self.frames = 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def spend(self, cpu_s: float, stall_s: float) -> None:
+        self.cpu += cpu_s
+        self.now += cpu_s + stall_s
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """One ms of CPU time per block; after the calibration twice that, and each tenth frame is stalled for 3 ms."""
+    machine = Machine()
+    real = Pipeline.run_frame
+
+    def run_frame(pipeline: Pipeline, depth: int, wet: float) -> tuple[np.ndarray, int, int]:
+        recording = machine.frames >= 3 * CALIBRATION
+        machine.spend(depth * 1e-3 * (1 + recording), 3e-3 if recording and machine.frames % 10 == 0 else 0.0)
+        machine.frames += 1
+        return real(pipeline, depth, wet)
+
+    monkeypatch.setattr(Pipeline, "run_frame", run_frame)
+    return machine
+
+
+def test_costs_slowdowns_and_stalls_are_what_the_machine_did(tiny_model: Path, machine: Machine) -> None:
+    clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
+    done: list[float] = []
+    trace = record_trace(1.0, model=tiny_model, clocks=clocks, sleep=machine.sleep, progress=done.append)
+    np.testing.assert_allclose(trace.costs_s, [1e-3, 2e-3, 3e-3])
+    np.testing.assert_allclose(trace.slowdown, 2.0)
+    np.testing.assert_allclose(trace.stall_s[::10], 3e-3)
+    assert np.count_nonzero(trace.stall_s) == 10
+    assert (trace.frames, trace.hop_s, done[-1]) == (100, 0.01, 1.0)
+
+
+def test_frames_come_one_per_hop(tiny_model: Path, machine: Machine) -> None:
+    clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
+    record_trace(2.0, model=tiny_model, clocks=clocks, sleep=machine.sleep)
+    frames = 3 * CALIBRATION + 200
+    assert machine.frames == frames
+    assert machine.now == pytest.approx(0.01 * frames, abs=0.01)
+
+
+def test_costs_rise_even_where_a_clock_is_too_coarse_to_tell(tiny_model: Path) -> None:
+    clocks = Clocks(lambda: 0.0, lambda: 0.0)
+    trace = record_trace(0.1, model=tiny_model, clocks=clocks, sleep=lambda seconds: None)
+    assert (np.diff(trace.costs_s) > 0).all()
