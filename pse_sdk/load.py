@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -43,8 +44,11 @@ class LoadMonitor:
         if self._thread is None:
             self._stopping = threading.Event()  # its own: a thread told to stop may not have noticed yet
             arguments = (weakref.ref(self), self._stopping, self._period_s)
-            self._thread = threading.Thread(target=_watch, args=arguments, name="pse-load", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_watch, args=arguments, name="pse-load", daemon=True)
+            # Where no further thread can be had, audio goes on without knowing the load.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
 
     def stop(self) -> None:
         self._stopping.set()
@@ -54,17 +58,16 @@ class LoadMonitor:
 
 def read_load() -> Load:
     """CPU load since the last call, and the battery. What the system denies or lacks is None."""
+    # psutil reads what kernels and firmware write: containers deny it, and odd contents raise whatever parsing raises.
     try:
         cpu: float | None = psutil.cpu_percent(interval=None) / 100
-    except (psutil.Error, OSError, RuntimeError):
+    except Exception:
         cpu = None
     try:
         battery = psutil.sensors_battery()
-    except (psutil.Error, OSError, RuntimeError, AttributeError, NotImplementedError):
-        battery = None
-    if battery is None:
+        return Load(cpu, battery.percent / 100, battery.power_plugged) if battery else Load(cpu)
+    except Exception:
         return Load(cpu)
-    return Load(cpu, battery.percent / 100, battery.power_plugged)
 
 
 def _watch(monitor: weakref.ref[LoadMonitor], stopping: threading.Event, period_s: float) -> None:
