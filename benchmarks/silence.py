@@ -46,7 +46,7 @@ def main(
     folder = data_folder(data)
     speech, noise = (load_clips(folder, kind, "valid") for kind in ("speech", "noise"))
     table = Table(
-        "pauses", "CPU saved", "frames resting", "onset level, dB: median", "worst tenth", "SI-SDR of 1.5 s", "noise left",
+        "pauses", "CPU saved", "frames resting", "onset level: median", "worst tenth", "SI-SDR of 1.5 s", "noise left",
         title=f"With rest after {rest_after:g} s against without; pauses of {pause:g} s",
     )  # fmt: skip
     for kind in KINDS:

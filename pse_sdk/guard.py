@@ -1,4 +1,4 @@
-"""What happens when the model fails in the middle of a stream: bypass, a pause, another try. A policy without a clock."""
+"""What happens when the model fails in a stream: bypass, a pause, another try. A policy without a clock."""
 
 from __future__ import annotations
 

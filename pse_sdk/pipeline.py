@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pse_sdk.depth_change import DepthChange
 from pse_sdk.guard import check_output
 from pse_sdk.runtimes.base import Runtime
-from pse_sdk.silence import Rest, SpeechDetector
+from pse_sdk.silence import LONG_SILENCE_S, Rest, SpeechDetector
 from pse_sdk.streaming import TINY, Framer, OverlapAdd, RateAdapter
 
 Float32 = npt.NDArray[np.float32]
@@ -51,7 +51,8 @@ class Pipeline:
         self._speech = SpeechDetector()
         self._hop_s = d.hop_seconds
         self._ran = 0
-        self._heard = 1  # of the last frame
+        self._heard = 1  # whose head was heard in the last frame
+        self._silent = 0  # frames of digital silence before this one
         self.resting = False
         self.stream = runtime.open_stream()
         self._window: Float32 = np.zeros((1, d.window), np.float32)
@@ -63,7 +64,7 @@ class Pipeline:
     def reset(self) -> None:
         for part in (self._rates, self._framer, self._overlap_add, self._change, self._speech, self.stream):
             part.reset()
-        self._ran, self._heard, self.resting = 0, 1, False
+        self._ran, self._heard, self._silent, self.resting = 0, 1, 0, False
 
     def push(self, samples: Float32, frame: Callable[[Pipeline], Float32]) -> Float32:
         self._advance(self._rates.enter(samples), frame)
@@ -87,8 +88,8 @@ class Pipeline:
     def run_frame(self, depth: int, wet: float, rest: Rest | None = None) -> Frame:
         """Enhance the frame at hand, with ``rest`` (where given) in pauses.
 
-        The states of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
-        pause. `pse_sdk.silence` has what was measured.
+        States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
+        pause. After long digital silence the model begins anew. `pse_sdk.silence` has what was measured.
 
         Raises
         ------
@@ -98,6 +99,9 @@ class Pipeline:
         """
         if rest and depth and not self._window.any():
             return self._skip(wet)
+        if self._silent * self._hop_s >= LONG_SILENCE_S:
+            self._begin_anew()
+        self._silent = 0
         ran, head = self._change.next(depth)
         if ran > self._ran:
             self.stream.forget(self._ran)
@@ -113,5 +117,12 @@ class Pipeline:
 
     def _skip(self, wet: float) -> Frame:
         """Digital silence: a mask makes silence of it, so no block needs to run."""
+        self._silent += 1
         share = wet if self._heard else 0.0
         return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, share), 0, self._heard, True)
+
+    def _begin_anew(self) -> None:
+        """All states from zero, and any depth heard at once, as at the start of a stream."""
+        self._change.reset()
+        self._ran = 0
+        self._speech.quiet = 0

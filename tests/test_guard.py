@@ -1,4 +1,4 @@
-"""A model that fails: the audio goes on, unprocessed and aligned, with one warning, and the model comes back by itself."""
+"""A model that fails: audio goes on, unprocessed and aligned, with one warning, and the model comes back by itself."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pauses cost little: fewer blocks where nobody speaks, none in digital silence, and all of them at once at the onset."""
+"""Pauses cost little: fewer blocks where nobody speaks, none in digital silence, and all at once at the onset."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +128,22 @@ def test_states_wait_while_there_is_digital_silence(
     expected = np.concatenate([by_hand.process(signal), by_hand.flush()])
     out = np.concatenate([*(resting.process(block) for block in cut(signal, sizes)), resting.flush()])
     np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@given(
+    seconds=st.floats(0.6, 1.5), depth=st.integers(1, 3), sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4)
+)
+def test_after_long_digital_silence_the_model_begins_anew(
+    tiny_model: Path, speechlike: Make, seconds: float, depth: int, sizes: list[int]
+) -> None:
+    before, after = speechlike(30 * HOP, 1) + 0.01, speechlike(30 * HOP, 2) + 0.01
+    silence = np.zeros(int(seconds * 100) * HOP, np.float32)
+    enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
+    signal = np.concatenate([before, silence, after])
+    out = np.concatenate([*(enhancer.process(block) for block in cut(signal, sizes)), enhancer.flush()])
+    new = sdk.Enhancer(model=tiny_model)
+    new.set_depth(depth)
+    np.testing.assert_allclose(out[enhancer.latency + len(before) + len(silence) :], new.enhance(after), atol=1e-6)
 
 
 @pytest.mark.parametrize("never", [{"profile": "fixed-2"}, {"profile": "quality"}, {"depth": 2}], ids=str)

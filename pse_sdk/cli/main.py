@@ -11,7 +11,7 @@ import typer.main
 from rich.console import Console
 from typer.exceptions import TyperException
 
-from pse_sdk.cli import enhance, export, info, spectrogram, train
+from pse_sdk.cli import enhance, export, info, live, spectrogram, train
 from pse_sdk.errors import PseError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("enhance")(enhance.enhance)
 app.command("info")(info.info)
+app.command("live")(live.live)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("train")(train.train)
 app.command("export")(export.export)
