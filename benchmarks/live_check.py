@@ -22,13 +22,14 @@ import pse_sdk as sdk
 
 PIECE_S = 0.5
 LOUD = 1e-3
+ALIKE = 0.9
 
 
 def main(
     played: Annotated[Path, typer.Argument()],
     heard: Annotated[Path, typer.Argument()],
     depth: Annotated[int, typer.Option()] = 5,
-    step: Annotated[int, typer.Option(help="Samples between the offsets that are tried.")] = 24,
+    step: Annotated[int, typer.Option(help="Samples between the offsets that are tried.")] = 8,
 ) -> None:
     """Print what was found."""
     noisy, rate = soundfile.read(played, dtype="float32")
@@ -49,7 +50,7 @@ def main(
     )
     print(f"SI-SDR against pse enhance {best:.1f} dB, against the input {_si_sdr(output, noisy[: len(output)]):.1f} dB")
     print(f"correlation {np.corrcoef(output, reference)[0, 1]:.4f}")
-    lags = [lag for lag in _lags(reference, recorded, rate) if lag is not None]
+    lags = _lags(reference, recorded, rate)
     print(f"the lag moved by {1000 * (max(lags) - min(lags)) / rate:.2f} ms over {len(lags)} pieces")
     print(f"drop-outs of 10 ms and more: {_dropouts(output, reference, rate // 100)}")
 
@@ -59,13 +60,16 @@ def _find(reference: np.ndarray, recorded: np.ndarray) -> int:
     return int(np.argmax(scipy.signal.fftconvolve(recorded, reference[::-1], "valid")))
 
 
-def _lags(reference: np.ndarray, recorded: np.ndarray, rate: int) -> list[int | None]:
-    """The lag of each piece that has anything in it to find."""
-    size = int(PIECE_S * rate)
-    pieces = [(start, reference[start : start + size]) for start in range(0, len(reference) - size, size)]
-    return [
-        _find(piece, recorded) - start if np.sqrt(np.mean(piece**2)) > 10 * LOUD else None for start, piece in pieces
-    ]
+def _lags(reference: np.ndarray, recorded: np.ndarray, rate: int) -> list[int]:
+    """The lag of each piece, where it is loud and alike enough to tell."""
+    size, lags = int(PIECE_S * rate), []
+    for start in range(0, len(reference) - size, size):
+        piece = reference[start : start + size]
+        lag = _find(piece, recorded) - start
+        found = recorded[lag + start :][:size]
+        if np.corrcoef(piece, found)[0, 1] > ALIKE:
+            lags.append(lag)
+    return lags
 
 
 def _dropouts(output: np.ndarray, reference: np.ndarray, block: int) -> int:
