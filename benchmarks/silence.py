@@ -39,6 +39,7 @@ def main(
     items: Annotated[int, typer.Option(help="Recordings of each kind.")] = 20,
     pause: Annotated[float, typer.Option(help="Seconds before each utterance.")] = 6.0,
     rest_after: Annotated[float, typer.Option(help="The profile's rest_after_s.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="2026 drew recordings that the policy was chosen on.")] = 7,
     model: Annotated[str | None, typer.Option()] = None,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
 ) -> None:
@@ -52,7 +53,7 @@ def main(
     for kind in KINDS:
         rows = []
         for i in track(range(items), kind, transient=True):
-            rng = np.random.default_rng([2026, i])
+            rng = np.random.default_rng([seed, i])
             noisy, target, onsets = recording(rng, speech, noise, int(pause * SAMPLE_RATE), kind)
             rows.append(_compare(noisy, target, onsets, rest_after, model))
         cpu, resting = (np.mean([row[key] for row in rows]) for key in ("cpu", "resting"))
