@@ -40,6 +40,8 @@ class Profile:
     busy_load : system load (0..1, all cores) above which no deeper network is tried; at 1 never
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
     strength_db : nothing is attenuated by more than this; 0 means no limit
+    rest_after_s : seconds without speech after which ``min_depth`` (at least 1) blocks run until it comes back, and
+        none in digital silence; 0 means that pauses are treated like speech
     """
 
     name: str
@@ -54,6 +56,7 @@ class Profile:
     busy_load: float = 0.9
     low_battery: float = 0.0
     strength_db: float = 0.0
+    rest_after_s: float = 2.0
 
     def __post_init__(self) -> None:
         values = dataclasses.asdict(self)
@@ -92,6 +95,7 @@ _RULES: dict[str, _Rule] = {
     "busy_load": _between(0, 1),
     "low_battery": _between(0, 1),
     "strength_db": _between(0, 120),
+    "rest_after_s": _between(0, 600),
 }
 
 
@@ -107,7 +111,7 @@ def load_profile(name: str | Path | Profile) -> Profile:
         return name
     fixed = re.fullmatch(r"fixed-([1-9]\d?)", str(name))
     if fixed:
-        return Profile(str(name), min_depth=int(fixed[1]), max_depth=int(fixed[1]), cpu_share=1.0)
+        return Profile(str(name), min_depth=int(fixed[1]), max_depth=int(fixed[1]), cpu_share=1.0, rest_after_s=0.0)
     path = Path(name)
     if path.suffix == ".toml":
         try:

@@ -23,13 +23,15 @@ from pse_sdk.enrolment import (
     to_mono_16k,
 )
 from pse_sdk.errors import UsageError
+from pse_sdk.guard import Guard
 from pse_sdk.load import Clocks, LoadMonitor, read_sensors
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
-from pse_sdk.pipeline import Pipeline
+from pse_sdk.pipeline import Frame, Pipeline
 from pse_sdk.power import AUTO, PowerState, first_state, follow, profile_for
 from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.select import open_runtime
+from pse_sdk.silence import Rest
 from pse_sdk.statistics import FrameStatistics, Stats
 from pse_sdk.voice_profile import VoiceProfile, load_voice
 
@@ -97,6 +99,7 @@ class Enhancer:
         self._pinned: int | None = None
         costs = expected_costs(self._runtime)
         self._controller = DepthController(self._profile, costs, self.description.hop_seconds)
+        self._guard = Guard()
         self._statistics = FrameStatistics(self.description.blocks)
         self._pipeline = Pipeline(self._runtime, self.sample_rate)
         self._format: PcmFormat | None = None
@@ -165,7 +168,12 @@ class Enhancer:
         ------
         UsageError
             For more than one channel, a type that changes within a stream, or use from two threads at once; the
-            stream goes on. After any other exception a new stream begins.
+            stream goes on.
+
+        Notes
+        -----
+        A model that fails does not raise here: the audio goes on unprocessed and aligned, and the model is tried again
+        (`Stats` counts the faults, the logger ``pse_sdk`` warns once).
         """
         with self._exclusive(), self._restart_on_error():
             block = np.asarray(block)
@@ -310,15 +318,26 @@ class Enhancer:
 
     def stats(self) -> Stats:
         """What the streams of this object did so far, and why the present one runs at its depth."""
-        pinned = self._pinned is not None
-        decision = self._controller.decision
+        depth, reason = self._depth_and_reason()
         return self._statistics.summary(
-            depth=self.depth,
-            reason="pinned by set_depth" if pinned else decision.reason,
+            depth=depth,
+            reason=reason,
+            faults=self._guard.faults,
+            last_fault=self._guard.last_fault,
             hop_s=self.description.hop_seconds,
             deadline_s=self._controller.deadline_s,
             load=self._monitor.load,
         )
+
+    def _depth_and_reason(self) -> tuple[int, str]:
+        if self._guard.reason:
+            return 0, self._guard.reason
+        if self._pinned is not None:
+            return self._pinned, "pinned by set_depth"
+        decision = self._controller.decision
+        if self._pipeline.resting:
+            return min(decision.depth, max(1, self._controller.shallowest)), "nobody speaks"
+        return decision.depth, decision.reason
 
     def close(self) -> None:
         """Stop watching the system's load. The object can still be used."""
@@ -337,13 +356,32 @@ class Enhancer:
     def _live_frame(self, pipeline: Pipeline) -> npt.NDArray[np.float32]:
         """Run one frame of the stream at the depth of the moment, and tell the controller what it took."""
         wall, cpu = self._clocks.wall(), self._clocks.cpu()
-        done, ran, spoke = pipeline.run_frame(self.depth, self._wet)
+        frame = self._guarded_frame(pipeline)
         wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
         self._follow_power()
         self._controller.observe_load(self._monitor.load)
-        self._controller.observe(ran, wall, cpu)
-        self._statistics.add_frame(spoke, wall, cpu, late=wall > self._controller.deadline_s)
-        return done
+        if frame.ran or not frame.resting:  # a frame without the model says nothing of the model's cost
+            self._controller.observe(frame.ran, wall, cpu)
+        self._statistics.add_frame(frame.heard, wall, cpu, wall > self._controller.deadline_s, frame.resting)
+        return frame.samples
+
+    def _guarded_frame(self, pipeline: Pipeline) -> Frame:
+        """`Pipeline.run_frame` at the depth of the moment; bypass where the model fails or has just failed."""
+        depth = self.depth if self._guard.may_run() else 0
+        try:
+            frame = pipeline.run_frame(depth, self._wet, self._rest)
+        except Exception as error:  # a runtime's exceptions are its own, and audio must go on whatever they are
+            self._guard.failed(error)
+            return pipeline.run_frame(0, self._wet)
+        if frame.ran:
+            self._guard.worked()
+        return frame
+
+    @property
+    def _rest(self) -> Rest | None:
+        """What pauses may be used for: nothing where the app pinned the depth."""
+        after_s = self._profile.rest_after_s
+        return Rest(after_s, max(1, self._controller.shallowest)) if after_s and self._pinned is None else None
 
     def _enhance_for_all(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The whole recording at the deepest depth, 16 kHz, nobody enrolled."""
@@ -354,11 +392,11 @@ class Enhancer:
     def _offline(self, pipeline: Pipeline, channel: AnyAudio, depth: int, wet: float) -> npt.NDArray[np.float32]:
         clean, bad = sanitise(channel)
         self._statistics.count_replaced(bad)
-        return pipeline.push(clean, lambda p: p.run_frame(depth, wet)[0])
+        return pipeline.push(clean, lambda p: p.run_frame(depth, wet).samples)
 
     @staticmethod
     def _flush(pipeline: Pipeline, depth: int, wet: float) -> npt.NDArray[np.float32]:
-        return pipeline.flush(lambda p: p.run_frame(depth, wet)[0])
+        return pipeline.flush(lambda p: p.run_frame(depth, wet).samples)
 
     @property
     def _wet(self) -> float:

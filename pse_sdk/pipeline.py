@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pse_sdk.depth_change import DepthChange
+from pse_sdk.guard import check_output
 from pse_sdk.runtimes.base import Runtime
+from pse_sdk.silence import LONG_SILENCE_S, Rest, SpeechDetector
 from pse_sdk.streaming import TINY, Framer, OverlapAdd, RateAdapter
 
 Float32 = npt.NDArray[np.float32]
+
+
+class Frame(NamedTuple):
+    """One frame's result.
+
+    Parameters
+    ----------
+    samples : the [hop] samples that are now complete
+    ran : how many blocks ran
+    heard : whose head was heard; 0 is bypass
+    resting : nobody speaks: as many blocks ran as `Rest` says, or none in digital silence
+    """
+
+    samples: Float32
+    ran: int
+    heard: int
+    resting: bool = False
 
 
 class Pipeline:
     """Everything that one signal needs and that changes while it runs.
 
     ``push`` takes samples and returns as many, `latency` later. For each frame that became complete it calls
-    back, and the callback calls `run_frame`: so the caller can measure a frame, or choose its depth.
+    back, and the callback calls `run_frame`: so the caller can measure a frame, or choose its depth. ``resting`` says
+    whether the last frame that the model saw was one of a pause.
     """
 
     def __init__(self, runtime: Runtime, rate: int, speaker: Float32 | None = None) -> None:
@@ -27,6 +48,11 @@ class Pipeline:
         self._framer = Framer(d.window, d.hop)
         self._overlap_add = OverlapAdd(d.window, d.hop)
         self._change = DepthChange()
+        self._speech = SpeechDetector()
+        self._hop_s = d.hop_seconds
+        self._heard = 1  # whose head was heard in the last frame
+        self._silent = 0  # frames of digital silence before this one
+        self.resting = False
         self.stream = runtime.open_stream()
         self.stream.set_speaker(speaker)
         self._window: Float32 = np.zeros((1, d.window), np.float32)
@@ -36,8 +62,9 @@ class Pipeline:
         return self._rates.latency
 
     def reset(self) -> None:
-        for part in (self._rates, self._framer, self._overlap_add, self._change, self.stream):
+        for part in (self._rates, self._framer, self._overlap_add, self._change, self._speech, self.stream):
             part.reset()
+        self._heard, self._silent, self.resting = 1, 0, False
 
     def push(self, samples: Float32, frame: Callable[[Pipeline], Float32]) -> Float32:
         self._advance(self._rates.enter(samples), frame)
@@ -58,17 +85,43 @@ class Pipeline:
             self._window = window
             self._rates.leave(frame(self), window[0, : self._framer.hop])
 
-    def run_frame(self, depth: int, wet: float) -> tuple[Float32, int, int]:
-        """Enhance the frame at hand.
+    def run_frame(self, depth: int, wet: float, rest: Rest | None = None) -> Frame:
+        """Enhance the frame at hand, with ``rest`` (where given) in pauses.
 
-        Returns
-        -------
-        The [hop] samples that are now complete, how many blocks ran, and whose head was heard (0: bypass).
+        States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
+        pause. After long digital silence the model begins anew. `pse_sdk.silence` has what was measured.
+
+        Raises
+        ------
+        Exception
+            What the runtime raises, and `ModelError` for an output that is not finite. The frame is then still at
+            hand: run it at depth 0, or `reset`.
         """
+        if rest and depth and not self._window.any():
+            return self._skip(wet)
+        if self._silent * self._hop_s >= LONG_SILENCE_S:
+            self._begin_anew()
+        self._silent = 0
         ran, head = self._change.next(depth)
         if ran > self._change.kept:
             self.stream.forget(self._change.kept)
+        self._heard = head
+        self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
+        if rest and self.resting:
+            ran, head = min(ran, rest.depth), min(head, rest.depth)
         if ran == 0:
-            return self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0
-        enhanced = self.stream.step(self._window, ran, max(head, 1))
-        return self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head
+            return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
+        enhanced = check_output(self.stream.step(self._window, ran, max(head, 1)))
+        self._speech.observe(self._window, enhanced)
+        return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
+
+    def _skip(self, wet: float) -> Frame:
+        """Digital silence: a mask makes silence of it, so no block needs to run."""
+        self._silent += 1
+        share = wet if self._heard else 0.0
+        return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, share), 0, self._heard, True)
+
+    def _begin_anew(self) -> None:
+        """All states from zero, and any depth heard at once, as at the start of a stream."""
+        self._change.reset()
+        self._speech.quiet = 0

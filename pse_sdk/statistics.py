@@ -21,10 +21,12 @@ class Stats:
     depth, reason : of the next frame, and why
     frames : enhanced so far; frames_at_depth[d] of them were heard at depth d (0: bypass)
     mean_depth, depth_changes : over all of them
+    resting_frames : in pauses, where the profile lets fewer blocks run, and none in digital silence
     misses : frames that took longer than the profile's part of a hop, ``deadline_ms``
     frame_ms_p50, frame_ms_p95, frame_ms_p99 : wall time of the last 2000 frames
     real_time_factor, cpu_share : wall and CPU time of the last 2000 frames over their duration
     replaced_samples : NaN, infinite or absurd input samples that became silence, whole recordings included
+    faults, last_fault : times that the model failed in a stream, which then went on unprocessed, and the last reason
     load : the system's, where it says
     """
 
@@ -34,6 +36,7 @@ class Stats:
     frames_at_depth: tuple[int, ...]
     mean_depth: float
     depth_changes: int
+    resting_frames: int
     misses: int
     deadline_ms: float
     frame_ms_p50: float
@@ -42,6 +45,8 @@ class Stats:
     real_time_factor: float
     cpu_share: float
     replaced_samples: int
+    faults: int
+    last_fault: str
     load: Load
 
 
@@ -52,22 +57,26 @@ class FrameStatistics:
         self._frames_at_depth = np.zeros(blocks + 1, np.int64)
         self._wall = np.zeros(RECENT)
         self._cpu = np.zeros(RECENT)
-        self._frames = self._misses = self._changes = self._replaced = 0
+        self._frames = self._misses = self._changes = self._replaced = self._resting = 0
         self._last_depth: int | None = None
 
-    def add_frame(self, depth: int, wall_s: float, cpu_s: float, late: bool) -> None:
+    def add_frame(self, depth: int, wall_s: float, cpu_s: float, late: bool, resting: bool = False) -> None:
         self._frames_at_depth[depth] += 1
-        self._wall[self._frames % RECENT] = wall_s
-        self._cpu[self._frames % RECENT] = cpu_s
+        # A clock that was set back says nothing; a negative time would spoil the means.
+        self._wall[self._frames % RECENT] = max(0.0, wall_s)
+        self._cpu[self._frames % RECENT] = max(0.0, cpu_s)
         self._frames += 1
         self._misses += late
+        self._resting += resting
         self._changes += self._last_depth is not None and self._last_depth != depth
         self._last_depth = depth
 
     def count_replaced(self, samples: int) -> None:
         self._replaced += samples
 
-    def summary(self, depth: int, reason: str, hop_s: float, deadline_s: float, load: Load) -> Stats:
+    def summary(
+        self, depth: int, reason: str, hop_s: float, deadline_s: float, faults: int, last_fault: str, load: Load
+    ) -> Stats:
         recent = min(self._frames, RECENT)
         wall, cpu = self._wall[:recent], self._cpu[:recent]
         quantiles = np.quantile(wall, [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
@@ -79,6 +88,7 @@ class FrameStatistics:
             frames_at_depth=tuple(int(n) for n in self._frames_at_depth),
             mean_depth=float((self._frames_at_depth * depths).sum() / max(1, self._frames)),
             depth_changes=self._changes,
+            resting_frames=self._resting,
             misses=self._misses,
             deadline_ms=deadline_s * 1e3,
             frame_ms_p50=float(quantiles[0]),
@@ -87,5 +97,7 @@ class FrameStatistics:
             real_time_factor=float(wall.mean() / hop_s) if recent else 0.0,
             cpu_share=float(cpu.mean() / hop_s) if recent else 0.0,
             replaced_samples=self._replaced,
+            faults=faults,
+            last_fault=last_fault,
             load=load,
         )

@@ -16,7 +16,7 @@ def states_forgotten(model: Path, depths: list[int], monkeypatch: pytest.MonkeyP
     forgotten: list[tuple[int, int]] = []
     for frame, depth in enumerate(depths):
         monkeypatch.setattr(pipeline.stream, "forget", lambda kept, frame=frame: forgotten.append((frame, kept)))
-        pipeline.push(np.zeros(160, np.float32), lambda p, depth=depth: p.run_frame(depth, 1.0)[0])
+        pipeline.push(np.zeros(160, np.float32), lambda p, depth=depth: p.run_frame(depth, 1.0).samples)
     return forgotten
 
 

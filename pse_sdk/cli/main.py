@@ -18,6 +18,7 @@ from pse_sdk.cli import (
     enroll,
     export,
     info,
+    live,
     profile_device,
     record_load,
     simulate,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("enhance")(enhance.enhance)
 app.command("enroll")(enroll.enroll)
 app.command("info")(info.info)
+app.command("live")(live.live)
 app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("simulate")(simulate.simulate)

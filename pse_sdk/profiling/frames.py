@@ -69,7 +69,7 @@ class TimedDepth:
         return done
 
     def _only_run(self, pipeline: Pipeline) -> Float32:
-        return pipeline.run_frame(self.depth, 1.0)[0]
+        return pipeline.run_frame(self.depth, 1.0).samples
 
 
 def _quantiles(ms: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:

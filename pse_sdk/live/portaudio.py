@@ -1,0 +1,151 @@
+"""Sound cards, through sounddevice and PortAudio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.live.device import Ends
+from pse_sdk.pcm import MAX_RATE, MIN_RATE
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """One line of ``pse live --list-devices``."""
+
+    index: int
+    name: str
+    inputs: int
+    outputs: int
+    rate: int
+    default_input: bool
+    default_output: bool
+
+
+def list_devices() -> list[DeviceInfo]:
+    """Every device that PortAudio sees. Raises `UsageError` where sounddevice or PortAudio is missing."""
+    sd = _sounddevice()
+    default_in, default_out = sd.default.device
+    apis = sd.query_hostapis()
+    return [
+        DeviceInfo(
+            i, f"{d['name']}, {apis[d['hostapi']]['name']}", d["max_input_channels"], d["max_output_channels"],
+            int(d["default_samplerate"]), i == default_in, i == default_out,
+        )
+        for i, d in enumerate(sd.query_devices())
+    ]  # fmt: skip
+
+
+class PortAudioDuplex:
+    """A `Duplex` of two PortAudio devices, each given by name, a part of it, or number; the system's if None.
+
+    Parameters
+    ----------
+    rate : samples per second; the microphone's own if None
+    latency_s : what each of the device's own buffers should hold; as little as it offers if None
+
+    Raises
+    ------
+    AudioError
+        If there is no such device.
+    UsageError
+        If sounddevice or PortAudio is missing.
+    """
+
+    def __init__(self, source: str | None = None, sink: str | None = None, rate: int | None = None,
+                 latency_s: float | None = None) -> None:  # fmt: skip
+        self._sd = _sounddevice()
+        found_in, found_out = _find(self._sd, source, "input"), _find(self._sd, sink, "output")
+        # By full name from now on: numbers change when something is plugged in.
+        self._devices = (_full_name(self._sd, found_in), _full_name(self._sd, found_out))
+        self._channels = (_channels(found_in, "input"), _channels(found_out, "output"))
+        self.name = f"{found_in['name']} -> {found_out['name']}"
+        self.rate = rate or min(max(int(found_in["default_samplerate"]), MIN_RATE), MAX_RATE)
+        self._latency: str | float = "low" if latency_s is None else latency_s
+        self._streams: list[Any] = []
+        self._opened_before = False
+
+    def open(self, ends: Ends, block: int) -> float:
+        if self._opened_before:
+            # PortAudio lists devices only when it starts: what was plugged in since is not there otherwise.
+            self._sd._terminate()
+            self._sd._initialize()
+        self._opened_before = True
+
+        def capture(captured: Any, _frames: int, _time: Any, status: Any) -> None:
+            ends.capture(captured.mean(axis=1), bool(status.input_overflow))
+
+        def play(played: Any, frames: int, _time: Any, status: Any) -> None:
+            mono = np.zeros(frames, np.float32)
+            ends.play(mono, bool(status.output_underflow))
+            played[:] = mono[:, None]
+
+        # Two streams: one for both sides needs a device that has both, and stumbles over PulseAudio's.
+        sides = zip(
+            (self._sd.InputStream, self._sd.OutputStream), self._devices, self._channels, (capture, play), strict=True
+        )
+        try:
+            for kind, device, channels, callback in sides:
+                stream = kind(samplerate=self.rate, blocksize=block, device=device, channels=channels, dtype="float32",
+                              latency=self._latency, callback=callback)  # fmt: skip
+                self._streams.append(stream)
+            for stream in self._streams:
+                stream.start()
+        except (self._sd.PortAudioError, ValueError) as error:
+            self.close()
+            raise AudioError(f"{self.name} at {self.rate} Hz cannot be opened ({_first_line(error)}); "
+                             "`pse live --list-devices` shows what there is") from error  # fmt: skip
+        return float(sum(stream.latency for stream in self._streams))
+
+    def close(self) -> None:
+        while self._streams:
+            self._streams.pop().close(ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        return bool(self._streams) and all(stream.active for stream in self._streams)
+
+
+def _sounddevice() -> ModuleType:
+    try:
+        import sounddevice
+    except ImportError:
+        raise UsageError("live audio needs sounddevice: pip install 'pse-sdk[live]'") from None
+    except OSError:  # sounddevice is there and the library that it binds is not
+        raise UsageError(
+            "live audio needs the PortAudio library: install it with the system's package manager "
+            "(Debian, Ubuntu: apt install libportaudio2; Fedora: dnf install portaudio)"
+        ) from None
+    module: ModuleType = sounddevice
+    return module
+
+
+def _find(sd: ModuleType, wanted: str | None, kind: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = sd.query_devices(int(wanted) if wanted and wanted.isdigit() else wanted, kind)
+        if not found[f"max_{kind}_channels"]:
+            raise ValueError(f"{found['name']} has no {kind}")
+    except (sd.PortAudioError, ValueError) as error:
+        if wanted is None:
+            raise AudioError(f"no {'microphone' if kind == 'input' else 'loudspeaker'} found: connect one, or see "
+                             "docs/live.md for virtual ones") from error  # fmt: skip
+        raise AudioError(f"no {kind} device {wanted!r} ({_first_line(error)}); "
+                         "`pse live --list-devices` shows what there is") from error  # fmt: skip
+    return found
+
+
+def _full_name(sd: ModuleType, device: dict[str, Any]) -> str:
+    return f"{device['name']}, {sd.query_hostapis(device['hostapi'])['name']}"
+
+
+def _channels(device: dict[str, Any], kind: str) -> int:
+    """Two at most: some devices have no mono, and none needs more."""
+    return min(2, int(device[f"max_{kind}_channels"]))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,78 @@
+"""Whether somebody speaks, told from what the model makes of the signal: so that pauses cost little.
+
+No second network: the model is itself a detector of speech. In a pause its output lies far below both its input and the
+speech that it let through before.
+
+What is best at the end of a pause was chosen among eight ways on held-out speech, 12 onsets per condition: means of the
+SI-SDR of the next 1.5 s against all blocks running always; some tenths of a dB are noise. After 4 s of recorded noise
+at 3, 10, 20 dB SNR, then of white noise (depth 1 from the third second on, depth 5 from the second frame with speech):
+
+- states kept, heard at once: -0.2 -0.6 -0.7, +0.1 0.0 0.0 dB; gain in the first 50 ms at most 0.4 dB less. Chosen.
+- waking blocks from zeros, heard at once: +1.8 +0.9 -0.6, -0.8 -0.7 -1.2 dB, and noise is let through at first
+- the same, heard after 30 frames as in other changes of depth: +0.8 +0.3 -0.7, -0.7 -0.6 -1.2 dB
+
+After 4.4 s of digital silence (28 onsets): states kept -0.1 dB, all states from zeros +0.45 dB; after 0.5 s (20 onsets)
++0.45, after 50 ms +0.3 but -0.2 in the median. Cells that see nothing but zeros drift, by up to 0.9 per frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+
+# Speech is output that is at most this far below the loudest output of late. Chosen in a simulation on the levels of
+# 14 held-out mixtures with recorded noise, 0 to 15 dB SNR, rest after 1 s: 20, 25, 30 dB took 1.6, 0.6, 0.5 % of the
+# speech frames for a pause, and found 52, 45, 40 % of the pauses.
+RANGE_DB = 25.0
+# How fast the loudest output is forgotten, per frame: 1 dB a second, so that a softer speaker gets a turn.
+FORGET_DB = 0.01
+# What is attenuated by more than this is noise, even where nobody has spoken yet.
+SUPPRESSED_DB = 20.0
+# Output below this, in dB of full scale, is no speech, however silent the room.
+LEAST_DB = -70.0
+# After this much digital silence the model begins anew; a gap shorter than that is of the same conversation.
+LONG_SILENCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What to do in pauses.
+
+    Parameters
+    ----------
+    after_s : seconds without speech until the pause begins
+    depth : how many blocks run in it, at least one, as they are what hears the end of it
+    """
+
+    after_s: float
+    depth: int
+
+
+class SpeechDetector:
+    """Counts the frames since somebody spoke, from the model's input and output. No clock, no network."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        # Frames since the last speech: what `Rest.after_s` is held against.
+        self.quiet = 0
+        self._loudest = LEAST_DB
+
+    def observe(self, noisy: Float32, enhanced: Float32) -> bool:
+        """Take one window [1, window] before and after the model; True if somebody speaks in it."""
+        before, after = level_db(noisy[0]), level_db(enhanced[0])
+        self._loudest = max(after, self._loudest - FORGET_DB)
+        speaks = after > max(self._loudest - RANGE_DB, before - SUPPRESSED_DB, LEAST_DB)
+        self.quiet = 0 if speaks else self.quiet + 1
+        return speaks
+
+
+def level_db(samples: Float32) -> float:
+    """Mean power in dB of full scale; -120 for digital silence."""
+    return 10 * math.log10(float(np.dot(samples, samples)) / len(samples) + 1e-12)

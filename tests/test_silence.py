@@ -1,0 +1,165 @@
+"""Pauses cost little: fewer blocks where nobody speaks, none in digital silence, and all at once at the onset."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pse_sdk as sdk
+from pse_sdk.load import Clocks
+from pse_sdk.silence import LEAST_DB, RANGE_DB, SUPPRESSED_DB, SpeechDetector, level_db
+from tests.conftest import cut
+
+Make = Callable[..., np.ndarray]
+HOP = 160
+CLEAN = Path(__file__).parent.parent / "examples" / "clean.flac"
+IDLE = Clocks(lambda: 0.0, lambda: 0.0)
+
+
+def window(db: float) -> np.ndarray:
+    return np.full((1, 320), 10 ** (db / 20), np.float32)
+
+
+def test_the_level_is_in_db_of_full_scale() -> None:
+    assert level_db(window(-20.0)[0]) == pytest.approx(-20, abs=1e-3)
+    assert level_db(np.zeros(320, np.float32)) == pytest.approx(-120)
+
+
+def test_speech_is_what_the_model_lets_through() -> None:
+    detector = SpeechDetector()
+    assert detector.observe(window(-30), window(-31))
+    assert not detector.observe(window(-30), window(-31 - RANGE_DB - 1))  # far below the speech before
+    assert not detector.observe(window(-5), window(-5 - SUPPRESSED_DB - 1))  # far below its own input
+    assert detector.quiet == 2
+    assert detector.observe(window(-30), window(-31))
+    assert detector.quiet == 0
+
+
+def test_a_softer_speaker_is_heard_when_the_louder_one_was_long_ago() -> None:
+    detector = SpeechDetector()
+    detector.observe(window(-5), window(-5))
+    assert not detector.observe(window(-35), window(-35))
+    for _ in range(600):
+        detector.observe(window(-60), window(-90))
+    assert detector.observe(window(-35), window(-35))
+
+
+@given(st.lists(st.tuples(st.floats(-110, 20), st.floats(-110, 20)), max_size=50))
+def test_one_frame_at_the_loudest_level_always_ends_the_pause(levels: list[tuple[float, float]]) -> None:
+    detector = SpeechDetector()
+    for noisy, enhanced in levels:
+        detector.observe(window(noisy), window(enhanced))
+    loudest = max([after for _, after in levels], default=LEAST_DB) + 0.1
+    assert detector.observe(window(loudest), window(loudest)) == (loudest > LEAST_DB)
+
+
+def profile(**values: float) -> sdk.Profile:
+    return sdk.Profile("test", cpu_share=1.0, **{"rest_after_s": 0.5, **values})
+
+
+def run(enhancer: sdk.Enhancer, signal: np.ndarray) -> tuple[np.ndarray, list[sdk.Stats]]:
+    """The aligned output, and the statistics after each hop."""
+    outputs, stats = [], []
+    for block in cut(signal, [HOP]):
+        outputs.append(enhancer.process(block))
+        stats.append(enhancer.stats())
+    return np.concatenate([*outputs, enhancer.flush()])[enhancer.latency :], stats
+
+
+@pytest.fixture(scope="module")
+def with_pause() -> np.ndarray:
+    """2.5 s of speech, 3 s of pause, 2.5 s of speech, all with white noise at -40 dB of full scale."""
+    speech = soundfile.read(CLEAN, dtype="float32")[0][16000:56000]
+    noise = 0.01 * np.random.default_rng(0).standard_normal(128000).astype(np.float32)
+    return np.concatenate([speech, np.zeros(48000, np.float32), speech]) + noise
+
+
+def test_in_a_pause_the_least_runs_and_at_the_onset_all_of_it_within_a_frame(with_pause: np.ndarray) -> None:
+    enhancer = sdk.Enhancer(profile(), clocks=IDLE)
+    output, stats = run(enhancer, with_pause)
+    depths = [s.depth for s in stats]
+    first, last = 250 + 50, 550  # half a second into the pause; the frame that its end lies in
+    in_pause = depths[first + 10 : last]
+    assert np.mean(np.array(in_pause) == 1) > 0.9
+    assert stats[last - 1].reason == "nobody speaks"
+    loud = next(n for n in range(last, 800) if level_db(with_pause[n * HOP : (n + 1) * HOP]) > -45)
+    assert depths[loud + 1] == enhancer.max_depth
+    always, _ = run(sdk.Enhancer(profile(rest_after_s=0.0), clocks=IDLE), with_pause)
+    onset = slice(loud * HOP, (loud + 5) * HOP)
+    assert level_db(output[onset]) > level_db(always[onset]) - 1.5  # its first hop is the shallowest depth's
+    speaking = depths.index(1) - 1  # frames before the first rest
+    np.testing.assert_array_equal(output[: speaking * HOP], always[: speaking * HOP])
+
+
+def test_digital_silence_runs_no_block_and_comes_out_as_silence(with_pause: np.ndarray) -> None:
+    signal = with_pause.copy()
+    signal[40000:88000] = 0
+    enhancer = sdk.Enhancer(profile(), clocks=IDLE)
+    calls = []
+    step = enhancer._pipeline.stream.step
+    enhancer._pipeline.stream.step = lambda *a: calls.append(1) or step(*a)  # type: ignore[method-assign]
+    output, stats = run(enhancer, signal)
+    assert len(calls) <= len(signal) // HOP - 295
+    assert stats[-1].resting_frames >= 295
+    assert not output[40320:87680].any()
+
+
+@given(
+    parts=st.lists(st.tuples(st.booleans(), st.integers(1, 3000)), min_size=1, max_size=8),
+    sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4),
+    depth=st.integers(1, 3),
+)
+def test_states_wait_while_there_is_digital_silence(
+    tiny_model: Path, speechlike: Make, parts: list[tuple[bool, int]], sizes: list[int], depth: int
+) -> None:
+    """Speech with gaps of zeros gives what a stream gives whose model was stopped by hand in every silent window."""
+    rng = np.random.default_rng(0)
+    signal = np.concatenate([0.1 * loud * rng.standard_normal(length) for loud, length in parts]).astype(np.float32)
+    resting = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
+    by_hand = sdk.Enhancer(model=tiny_model)
+    by_hand.set_depth(depth)
+    real = by_hand._pipeline.stream.step
+    silence = np.zeros((1, 320), np.float32)
+    by_hand._pipeline.stream.step = lambda w, d, h: real(w, d, h) if w.any() else silence  # type: ignore
+    expected = np.concatenate([by_hand.process(signal), by_hand.flush()])
+    out = np.concatenate([*(resting.process(block) for block in cut(signal, sizes)), resting.flush()])
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@given(
+    seconds=st.floats(0.6, 1.5), depth=st.integers(1, 3), sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4)
+)
+def test_after_long_digital_silence_the_model_begins_anew(
+    tiny_model: Path, speechlike: Make, seconds: float, depth: int, sizes: list[int]
+) -> None:
+    before, after = speechlike(30 * HOP, 1) + 0.01, speechlike(30 * HOP, 2) + 0.01
+    silence = np.zeros(int(seconds * 100) * HOP, np.float32)
+    enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
+    signal = np.concatenate([before, silence, after])
+    out = np.concatenate([*(enhancer.process(block) for block in cut(signal, sizes)), enhancer.flush()])
+    new = sdk.Enhancer(model=tiny_model)
+    new.set_depth(depth)
+    np.testing.assert_allclose(out[enhancer.latency + len(before) + len(silence) :], new.enhance(after), atol=1e-6)
+
+
+@pytest.mark.parametrize("never", [{"profile": "fixed-2"}, {"profile": "quality"}, {"depth": 2}], ids=str)
+def test_where_the_depth_was_asked_for_pauses_are_treated_like_speech(tiny_model: Path, never: dict) -> None:
+    enhancer = sdk.Enhancer(never.get("profile", "battery"), model=tiny_model, clocks=IDLE)
+    enhancer.set_depth(never.get("depth"))
+    _, stats = run(enhancer, np.zeros(300 * HOP, np.float32))
+    assert stats[-1].resting_frames == 0
+    assert stats[-1].depth >= 2
+
+
+def test_bypass_stays_bypass_in_digital_silence(tiny_model: Path) -> None:
+    clocks = Clocks(iter(np.arange(1e6)).__next__, lambda: 0.0)  # every frame takes a second
+    enhancer = sdk.Enhancer(sdk.Profile("slow", min_depth=0), model=tiny_model, clocks=clocks)
+    signal = np.zeros(300 * HOP, np.float32)
+    signal[: 100 * HOP] = signal[200 * HOP :] = 0.1
+    _, stats = run(enhancer, signal)
+    assert stats[50].depth == stats[-1].depth == 0
+    assert stats[-1].frames_at_depth[0] > 250
