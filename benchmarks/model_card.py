@@ -60,9 +60,10 @@ def main(
         "scored_on": f"{measured['items']} dry 5 s mixtures of held-out speakers and noises, 0 to 15 dB SNR",
         "scores_unprocessed": noisy,
         "scores": depths,
-        "intended_use": "removing noise from one talker's speech, in calls, recordings and before recognisers",
-        "limits": "16 kHz. Other talkers are kept or weakened, not chosen between. "
-        "Trained on English, part of it accented; music and singing are treated as noise.",
+        "intended_use": "removing noise from speech and, for an enrolled voice, other talkers, in calls and recordings",
+        "limits": "16 kHz. Without enrolment other talkers are kept or weakened, not chosen between; with it they are "
+        "weakened, not gone (docs/personalization.md). Trained on English, part of it accented; music and singing are "
+        "treated as noise.",
     }
     target = ASSETS / model.name
     shutil.copyfile(model, target)

@@ -1,6 +1,6 @@
 """What an enrolled voice gains and loses: two talkers, the E3Net paper's TS1-TS3, absent targets, long recordings.
 
-    PSE_DATA=... python benchmarks/personal.py [--model MODEL.onnx] [--items 30] [--output docs/personal.json]
+    PSE_DATA=... python benchmarks/personal.py [--model MODEL.onnx] [--items 20] [--output docs/personal.json]
 
 Speakers, noises and rooms of the split `valid`, fixed by a seed; every voice is enrolled with 5 s of its other
 utterances, through `Enhancer.enroll`. Needs the [train] and [eval] extras.
@@ -67,7 +67,7 @@ class Recordings:
         long_enough = {
             voice: clips
             for voice, clips in self.speech.by_speaker.items()
-            if sum(c.length for c in clips) >= (ENROLMENT_S + 3) * SAMPLE_RATE
+            if sum(c.length for c in clips) >= (ENROLMENT_S + 4) * SAMPLE_RATE
         }
         self.voices = sorted(long_enough)
         # Whole sentences of at least four words, for the word error rate.
@@ -149,14 +149,14 @@ class Recordings:
         """``length`` samples of a voice, and 5 s of enrolment from elsewhere in its recordings."""
         clips = self.speech.by_speaker[voice]
         order = [clips[i] for i in rng.permutation(len(clips))]
-        everything = np.concatenate([self.speech.read(clip) for clip in order])
+        everything = np.concatenate([_without_pauses(self.speech.read(clip)) for clip in order])
         enrolment = everything[: int(ENROLMENT_S * SAMPLE_RATE)]
         rest = everything[len(enrolment) :]
         return np.tile(rest, -(-length // len(rest)))[:length], enrolment
 
     def _enrolment(self, rng: np.random.Generator, spoken: Clip) -> Samples:
         clips = [c for c in self.speech.by_speaker[spoken.source, spoken.speaker] if c != spoken]
-        pieces = [self.speech.read(clips[i]) for i in rng.permutation(len(clips))]
+        pieces = [_without_pauses(self.speech.read(clips[i])) for i in rng.permutation(len(clips))]
         return np.concatenate(pieces)[: int(ENROLMENT_S * SAMPLE_RATE)]
 
     def _noise(self, rng: np.random.Generator, length: int) -> Samples:
@@ -170,6 +170,14 @@ class Recordings:
         for i in np.random.default_rng(SEED).permutation(len(self.spoken)):
             seen.setdefault(normalise(self.sentences[self.spoken[i].path]), self.spoken[i])
         return list(seen.values())[number]
+
+
+def _without_pauses(x: Samples) -> Samples:
+    """Frames within 35 dB of the loudest, and 0.1 s around them: 5 s are then 5 s of speech."""
+    frames = x[: len(x) // 160 * 160].reshape(-1, 160)
+    level = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    near = np.convolve(level > level.max() - 35, np.ones(21), "same") > 0
+    return frames[near].ravel()
 
 
 def _levelled(item: Item) -> Item:
@@ -205,6 +213,21 @@ class Scorer:
                 for whom, voice in (("A", item.target), ("B", item.others)):
                     row[f"{who}{whom}"] = _si_sdr(output, voice) - _si_sdr(item.noisy, voice)
         return rows
+
+    def changing(self, number: int) -> list[Scores]:
+        """Gain for the enrolled voice while the depth changes at random ten times a second."""
+        item = self.recordings.two_talkers(number)
+        self.enhancer.enroll(item.enrolment, SAMPLE_RATE)
+        before = _si_sdr(item.noisy, item.target)
+        fixed = [_si_sdr(output, item.target) - before for output in self.outputs(item)[1:]]
+        rng = np.random.default_rng([SEED, 4, number])
+        self.enhancer.reset()
+        done = []
+        for block in np.array_split(item.noisy, len(item.noisy) * 10 // SAMPLE_RATE):
+            self.enhancer.set_depth(int(rng.integers(1, self.enhancer.max_depth + 1)))
+            done.append(self.enhancer.process(block))
+        output = np.concatenate([*done, self.enhancer.flush()])[self.enhancer.latency :]
+        return [{"gain": _si_sdr(output, item.target) - before, "mean of the fixed depths": float(np.mean(fixed))}]
 
     def scenario(self, task: tuple[str, int]) -> list[Scores]:
         item = self.recordings.scenario(*task)
@@ -263,7 +286,7 @@ def _si_sdr(output: Samples, target: Samples) -> float:
 
 def main(
     model: Annotated[str | None, typer.Option(help="Name or .onnx file; the default model if none.")] = None,
-    items: Annotated[int, typer.Option(help="Recordings of each kind.")] = 30,
+    items: Annotated[int, typer.Option(help="Recordings of each kind.")] = 20,
     long_items: Annotated[int, typer.Option("--long", help="Recordings of a minute.")] = 10,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
     processes: Annotated[int, typer.Option()] = 2,
@@ -273,6 +296,7 @@ def main(
     folder = data_folder(data)
     tasks: dict[str, tuple[str, list[object]]] = {
         "two talkers": ("two_talkers", list(range(items))),
+        "two talkers, depth changing": ("changing", list(range(items))),
         **{name: ("scenario", [(name, i) for i in range(items)]) for name in SCENARIOS},
         "absent": ("absent", list(range(items))),
         "long": ("long", list(range(long_items))),
@@ -318,7 +342,8 @@ def _print(results: dict[str, list[Scores]]) -> None:
     for name, rows in results.items():
         table = Table("depth", *rows[0], title=name, title_justify="left")
         for depth, row in enumerate(rows):
-            table.add_row(str(depth) if depth else "noisy", *(f"{value:.2f}" for value in row.values()))
+            name_of_row = str(depth) if depth else "noisy" if len(rows) > 1 else "any"
+            table.add_row(name_of_row, *(f"{value:.2f}" for value in row.values()))
         console.print(table)
 
 

@@ -56,7 +56,7 @@ class Profile:
     busy_load: float = 0.9
     low_battery: float = 0.0
     strength_db: float = 0.0
-    rest_after_s: float = 2.0
+    rest_after_s: float = 30.0
 
     def __post_init__(self) -> None:
         values = dataclasses.asdict(self)

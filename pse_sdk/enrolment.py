@@ -31,7 +31,7 @@ QUIETEST_DBFS = -60.0
 MOST_CLIPPED = 0.01
 NOISIEST_DB = 0.0
 # A frame is speech if what enhancement leaves of it is this close to the loudest frames, and not cut to nothing.
-SPEECH_RANGE_DB = 25.0
+SPEECH_RANGE_DB = 30.0
 MARGIN_FRAMES = 10
 # The encoder was trained on pieces of this length; the profile is the mean over them.
 PIECE_S = 3.0

@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pytest
 import torch
 from pse_sdk.exporters.onnx import export_onnx
+from pse_sdk.runtimes.bundled import speaker_encoder_path
+from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.checkpoint import save_stack
@@ -73,6 +75,16 @@ def tiny_model(tiny_stack: BloomStack, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
+def personal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with a speaker input, for voices of the speaker encoder that came with the package."""
+    stack = make_stack(CONFIGS["e3net-16k"].replace(speaker_dim=128))
+    path = tmp_path_factory.mktemp("personal") / "m.onnx"
+    encoder = SpeakerEncoderRuntime(speaker_encoder_path()).description.identity
+    export_onnx(stack, path, name="m", precision="fp32", training={"speaker_encoder": encoder})
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_weights(tiny_stack: BloomStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_stack(tiny_stack, path, {"seed": 0})
@@ -99,3 +111,12 @@ def cut(signal: npt.NDArray[np.float32], sizes: list[int]) -> list[npt.NDArray[n
         at += len(blocks[-1])
         turn += 1
     return blocks
+
+
+def voice(seconds: float, pitch: float = 120.0, seed: int = 0, level: float = 0.1) -> npt.NDArray[np.float32]:
+    """Harmonics that swell and fade as syllables do, with half a second of silence before."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * 16000)) / 16000
+    harmonics = sum(np.sin(2 * np.pi * pitch * k * t + rng.uniform(0, 6)) / k for k in range(1, 20))
+    x = level * harmonics * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
+    return np.concatenate([np.zeros(16000 // 2), x]).astype(np.float32)

@@ -5,24 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from pse_sdk.exporters.onnx import export_onnx
 from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 import pse_sdk as sdk
 from pse_sdk.enrolment import SAMPLE_RATE, enrol
-from tests.conftest import CONFIGS, make_stack
+from tests.conftest import voice
 
 ENCODER = SpeakerEncoderRuntime(speaker_encoder_path())
-
-
-def voice(seconds: float, pitch: float = 120.0, seed: int = 0, level: float = 0.1) -> np.ndarray:
-    """Harmonics that swell and fade as syllables do, with half a second of silence before."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    harmonics = sum(np.sin(2 * np.pi * pitch * k * t + rng.uniform(0, 6)) / k for k in range(1, 20))
-    x = level * harmonics * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t))
-    return np.concatenate([np.zeros(SAMPLE_RATE // 2), x]).astype(np.float32)
 
 
 def unchanged(audio: np.ndarray) -> np.ndarray:
@@ -31,14 +21,6 @@ def unchanged(audio: np.ndarray) -> np.ndarray:
 
 def measured(audio: np.ndarray, enhance=unchanged):
     return enrol(audio, enhance, ENCODER, "me.wav")
-
-
-@pytest.fixture(scope="module")
-def personal_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    stack = make_stack(CONFIGS["e3net-16k"].replace(speaker_dim=128))
-    path = tmp_path_factory.mktemp("personal") / "m.onnx"
-    export_onnx(stack, path, name="m", precision="fp32", training={"speaker_encoder": ENCODER.description.identity})
-    return path
 
 
 def test_a_good_recording_gives_a_profile_and_what_was_measured() -> None:
@@ -147,3 +129,25 @@ def test_a_profile_of_another_encoder_and_a_model_without_speaker_input_are_refu
         sdk.Enhancer(model=tiny_model).enroll(voice(5))
     with pytest.raises(sdk.UsageError, match="cannot be personalised"):
         sdk.Enhancer(model=tiny_model, voice=profile)
+
+
+def test_the_voice_counts_at_every_depth_and_through_depth_changes(personal_model: Path, speechlike) -> None:
+    noisy = speechlike(12000)
+    with_voice, without = sdk.Enhancer(model=personal_model), sdk.Enhancer(model=personal_model)
+    with_voice.enroll(voice(5))
+    schedule = [1, 3, 2, 1, 3, 3]
+    for enhancer in (with_voice, without):
+        enhancer.set_depth(3)
+    streams = []
+    for enhancer in (with_voice, without):
+        blocks = []
+        for depth, block in zip(schedule, np.split(noisy, len(schedule)), strict=True):
+            enhancer.set_depth(depth)
+            blocks.append(enhancer.process(block))
+        streams.append(np.concatenate(blocks))
+    loud = np.abs(noisy[:-320]) > 0.05
+    assert np.mean(np.abs(streams[0] - streams[1])[320:][loud]) > 1e-4
+    for depth in (1, 2, 3):
+        with_voice.set_depth(depth)
+        without.set_depth(depth)
+        assert not np.allclose(with_voice.enhance(noisy), without.enhance(noisy), atol=1e-4)

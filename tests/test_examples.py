@@ -13,6 +13,8 @@ import pse_sdk as sdk
 ROOT = Path(__file__).parent.parent
 NOISY, CLEAN = ROOT / "examples" / "noisy.flac", ROOT / "examples" / "clean.flac"
 
+VOICE, TWO_TALKERS = ROOT / "examples" / "voice.flac", ROOT / "examples" / "two-talkers.flac"
+
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -21,6 +23,7 @@ NOISY, CLEAN = ROOT / "examples" / "noisy.flac", ROOT / "examples" / "clean.flac
         (["stream.py", str(NOISY)], "latency 20 ms"),
         (["profiles.py"], "unknown key 'max_dept'"),
         (["profile_device.py"], "balanced begins at depth"),
+        (["enroll.py", str(VOICE), str(TWO_TALKERS), "only.wav"], "the voice is in me.voice"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,9 @@ def live(
     ] = None,
     sink: Annotated[str | None, typer.Option("--output", help="Loudspeaker, likewise.")] = None,
     profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
+    voice: Annotated[
+        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are removed too.")
+    ] = None,
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")
     ] = None,
@@ -45,7 +49,7 @@ def live(
         console.print(_devices())
         return
     device = PortAudioDuplex(source, sink, rate, buffer_ms / 1000)
-    with Enhancer(profile, model=model, sample_rate=device.rate, strength_db=strength_db) as enhancer:
+    with Enhancer(profile, model=model, sample_rate=device.rate, strength_db=strength_db, voice=voice) as enhancer:
         session = LiveSession(enhancer, device, buffer_s=buffer_ms / 1000, say=lambda line: _say(console, line))
         session.start()
         try:

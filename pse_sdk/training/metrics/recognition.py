@@ -15,6 +15,10 @@ from pocketsphinx import Decoder
 
 Samples = npt.NDArray[np.float32]
 
+# Much wider than the defaults, with which 31 % of the words of 40 clean accented sentences came out wrong instead
+# of 12 %.
+BEAMS = {"beam": 1e-100, "wbeam": 1e-80, "pbeam": 1e-100}
+
 
 def normalise(sentence: str) -> str:
     """Lower case, letters and apostrophes only."""
@@ -25,7 +29,7 @@ class SentenceRecogniser:
     """Chooses one of the sentences that it was given. Sentences with a word that it cannot pronounce are left out."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
-        self._decoder = Decoder(loglevel="FATAL", samprate=16000)
+        self._decoder = Decoder(loglevel="FATAL", samprate=16000, **BEAMS)
         known = {normalise(sentence) for sentence in sentences}
         self.sentences = sorted(s for s in known if s and all(self._decoder.lookup_word(w) for w in s.split()))
         choices = " | ".join(self.sentences)

@@ -1,6 +1,6 @@
 """What the speaker encoder learns from: embeddings of Resemblyzer, a public d-vector model (GE2E, arXiv 1710.10467).
 
-Needs the ``[teacher]`` extra, for training only. Its 256 numbers are all positive, so that any two voices look alike;
+Needs the ``[teacher]`` extra and Resemblyzer, for training only. Its 256 numbers are all positive, so that any two voices look alike;
 their mean over the training voices is taken away, and the directions of largest variance are kept.
 """
 
@@ -104,5 +104,6 @@ def _teacher() -> Any:
     try:
         from resemblyzer import VoiceEncoder
     except ImportError as error:
-        raise UsageError(f"the teacher needs {error.name}: pip install 'pse-sdk[teacher]'") from None
+        raise UsageError(f"the teacher needs {error.name}: pip install 'pse-sdk[teacher]', then "
+                         "pip install --no-deps resemblyzer") from None  # fmt: skip
     return VoiceEncoder("cpu", verbose=False)
