@@ -189,7 +189,7 @@ def _levelled(item: Item) -> Item:
 class Scorer:
     """Lives in a worker process: an Enhancer, the recordings and the recogniser."""
 
-    def __init__(self, model: str | None, folder: Path, items: int) -> None:
+    def __init__(self, model: str, folder: Path, items: int) -> None:
         torch.set_num_threads(1)
         self.enhancer = sdk.Enhancer(model=model)
         self.recordings = Recordings(folder)
@@ -270,7 +270,7 @@ class Scorer:
 _scorer: Scorer | None = None
 
 
-def _start(model: str | None, folder: Path, items: int) -> None:
+def _start(model: str, folder: Path, items: int) -> None:
     global _scorer
     _scorer = Scorer(model, folder, items)
 
@@ -285,7 +285,7 @@ def _si_sdr(output: Samples, target: Samples) -> float:
 
 
 def main(
-    model: Annotated[str | None, typer.Option(help="Name or .onnx file; the default model if none.")] = None,
+    model: Annotated[str, typer.Option(help="Name or .onnx file.")] = "personal",
     items: Annotated[int, typer.Option(help="Recordings of each kind.")] = 20,
     long_items: Annotated[int, typer.Option("--long", help="Recordings of a minute.")] = 10,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,

@@ -29,7 +29,7 @@ from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
 from pse_sdk.pipeline import Frame, Pipeline
 from pse_sdk.power import AUTO, PowerState, first_state, follow, profile_for
 from pse_sdk.profiles import Profile, load_profile
-from pse_sdk.runtimes.bundled import find_model
+from pse_sdk.runtimes.bundled import PERSONAL_MODEL, find_model
 from pse_sdk.runtimes.select import open_runtime
 from pse_sdk.silence import Rest
 from pse_sdk.statistics import FrameStatistics, Stats
@@ -89,6 +89,8 @@ class Enhancer:
             profile = load_profile(profile)  # a mistake is told before the model loads
         self._strength_db = _checked_strength(strength_db)
         self._sample_rate = check_rate(sample_rate)
+        if model is None and voice is not None:
+            model = PERSONAL_MODEL
         self._runtime = open_runtime(runtime, find_model(model))
         self.description = self._runtime.description
         self._power: PowerState | None = None

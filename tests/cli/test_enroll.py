@@ -13,7 +13,7 @@ from tests.conftest import voice
 
 @pytest.fixture
 def run(personal_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pse_sdk.enhancer.find_model", lambda model: Path(model or personal_model))
+    monkeypatch.setattr("pse_sdk.enhancer.find_model", lambda _: personal_model)
     return lambda *arguments: pse(*arguments, capsys=capsys, monkeypatch=monkeypatch)
 
 

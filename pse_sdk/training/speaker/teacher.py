@@ -1,7 +1,7 @@
 """What the speaker encoder learns from: embeddings of Resemblyzer, a public d-vector model (GE2E, arXiv 1710.10467).
 
-Needs the ``[teacher]`` extra and Resemblyzer, for training only. Its 256 numbers are all positive, so that any two voices look alike;
-their mean over the training voices is taken away, and the directions of largest variance are kept.
+Needs the ``[teacher]`` extra and Resemblyzer, for training only. Its 256 numbers are all positive, so that any two
+voices look alike; their mean over the training voices is taken away, and the directions of largest variance are kept.
 """
 
 from __future__ import annotations
