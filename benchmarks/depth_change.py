@@ -41,7 +41,7 @@ def main(
     gains: dict[tuple[int, int], list[float]] = {(a, b): [] for a in depths for b in depths if a != b}
     random_gain: list[float] = []
     largest_step = 0.0
-    for noisy, target in (pairs[i] for i in range(items)):
+    for noisy, target, *_ in (pairs[i] for i in range(items)):
         fixed = {d: _run(enhancer, noisy, [d] * (len(noisy) // BLOCK)) for d in depths}
         steepest = max(np.abs(np.diff(output)).max() for output in fixed.values())
         for (a, b), values in gains.items():

@@ -17,16 +17,15 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from pesq import pesq
 from pse_sdk.runtimes.select import SUFFIXES
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from speechmos import dnsmos
 
 import pse_sdk as sdk
-from pse_sdk.training.data import SAMPLE_RATE, data_folder
+from pse_sdk.training.data import data_folder
 from pse_sdk.training.metrics import si_sdr
+from pse_sdk.training.metrics.perceptual import dns_mos, pesq_wb
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
 
 LIMIT_PESQ = 0.05  # what int8 may cost
@@ -46,7 +45,7 @@ def main(
     names = {suffix: name for name, suffix in SUFFIXES.items()}
     enhancers = [sdk.Enhancer(model=model, runtime=names[model.suffix]) for model in models]
     scores: dict[tuple[int, int], list[Scores]] = {}
-    for noisy, target in track([pairs[i] for i in range(items)], "mixtures"):
+    for noisy, target in track([pairs[i][:2] for i in range(items)], "mixtures"):
         for depth in range(1, enhancers[0].max_depth + 1):
             exact = None
             for number, enhancer in enumerate(enhancers):
@@ -63,10 +62,10 @@ def main(
 def _scores(enhanced: np.ndarray, exact: np.ndarray, target: np.ndarray, with_dnsmos: bool) -> Scores:
     scores = {
         "agreement_db": si_sdr(torch.from_numpy(enhanced)[None], torch.from_numpy(exact)[None]).item(),
-        "pesq": pesq(SAMPLE_RATE, target, enhanced, "wb"),
+        "pesq": pesq_wb(enhanced, target),
     }
     if with_dnsmos:
-        scores["dnsmos"] = float(dnsmos.run(np.clip(enhanced, -1, 1), sr=SAMPLE_RATE)["ovrl_mos"])
+        scores["dnsmos"] = dns_mos(enhanced)["ovrl"]
     return scores
 
 

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
-from pesq import pesq
-from pystoi import stoi
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from speechmos import dnsmos
 
 import pse_sdk as sdk
-from pse_sdk.training.data import SAMPLE_RATE, data_folder
+from pse_sdk.training.data import data_folder
 from pse_sdk.training.metrics import si_sdr
+from pse_sdk.training.metrics.perceptual import dns_mos, pesq_wb, short_time_intelligibility
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
 
 Scores = dict[str, float]
@@ -88,17 +85,13 @@ def _score(
 
 
 def _scores_of(output: np.ndarray, target: np.ndarray, with_dnsmos: bool) -> Scores:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pystoi warns of silent frames
-        intelligibility = stoi(target, output, SAMPLE_RATE)
     scores = {
         "si_sdr": si_sdr(torch.from_numpy(output)[None], torch.from_numpy(target)[None]).item(),
-        "pesq": pesq(SAMPLE_RATE, target, output, "wb"),
-        "stoi": float(intelligibility),
+        "pesq": pesq_wb(output, target),
+        "stoi": short_time_intelligibility(output, target),
     }
     if with_dnsmos:
-        mos = dnsmos.run(np.clip(output, -1, 1), sr=SAMPLE_RATE)
-        scores |= {f"dnsmos_{kind}": float(mos[f"{kind}_mos"]) for kind in ("sig", "bak", "ovrl")}
+        scores |= {f"dnsmos_{kind}": value for kind, value in dns_mos(output).items()}
     return scores
 
 

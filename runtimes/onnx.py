@@ -80,7 +80,6 @@ class OnnxStream:
 
     def __init__(self, session: ort.InferenceSession, description: ModelDescription) -> None:
         self._session = session
-        self._description = description
         self._windows = np.zeros((1, description.window), np.float32)
         self._enhanced = np.zeros((1, description.window), np.float32)
         self._depth = np.zeros((), np.int64)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_sdk.training.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
-from pse_sdk.training.speaker.verification import equal_error_rate, pair_scores
+from pse_sdk.training.speaker.verification import equal_error_rate
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -69,10 +69,3 @@ def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
     rng = np.random.default_rng(0)
     many = np.repeat(same, 200)
     assert equal_error_rate(rng.standard_normal(len(many)) + 2 * many, many) == pytest.approx(0.159, abs=0.01)
-
-
-def test_pairs_are_scored_by_cosine_and_labelled_by_voice() -> None:
-    vectors = np.eye(3, dtype=np.float32)
-    scores, same = pair_scores(vectors, vectors[:2], ["a", "b", "c"], ["a", "b"])
-    np.testing.assert_array_equal(scores.reshape(3, 2), [[1, 0], [0, 1], [0, 0]])
-    np.testing.assert_array_equal(same.reshape(3, 2), [[True, False], [False, True], [False, False]])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,14 +21,3 @@ def equal_error_rate(scores: npt.NDArray[np.floating], same: npt.NDArray[np.bool
     accepted = accepted_other / accepted_other[-1]
     at = int(np.argmin(np.abs(refused - accepted)))
     return float((refused[at] + accepted[at]) / 2)
-
-
-def pair_scores(
-    enrolled: npt.NDArray[np.floating],
-    tested: npt.NDArray[np.floating],
-    enrolled_voices: Sequence[Hashable],
-    tested_voices: Sequence[Hashable],
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
-    """Cosine of every pair (embeddings [n, dim] and [m, dim] of length 1), and whether it is of one voice."""
-    same = np.array([[a == b for b in tested_voices] for a in enrolled_voices])
-    return (enrolled @ tested.T).ravel(), same.ravel()
