@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ from pse_sdk.errors import AudioError, ModelError, UsageError
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
 from pse_sdk.runtimes.bundled import PERSONAL_MODEL, speaker_encoder_path
 from pse_sdk.runtimes.description import ModelDescription
-from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 from pse_sdk.voice_profile import VoiceProfile
+
+if TYPE_CHECKING:
+    from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 Float32 = npt.NDArray[np.float32]
 
@@ -119,6 +121,9 @@ def to_mono_16k(audio: npt.NDArray[Any], sample_rate: int) -> Float32:
 
 def open_speaker_encoder(description: ModelDescription) -> SpeakerEncoderRuntime:
     """The speaker encoder that came with the package, if ``description``'s model was trained with it."""
+    # Here and not above: an app that enrols nobody and runs LiteRT does without ONNX Runtime.
+    from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
+
     _must_take_voices(description)
     encoder = SpeakerEncoderRuntime(speaker_encoder_path())
     if encoder.description.identity != description.speaker_encoder:
