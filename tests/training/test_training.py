@@ -93,6 +93,43 @@ def test_clean_items_have_no_noise_and_silent_items_no_speech(make_mixtures) -> 
         assert not target.any()
 
 
+def test_empty_items_hold_digital_silence(make_mixtures) -> None:
+    for noisy, target, *_ in (
+        make_mixtures(**{**DRY, "empty": 1, "clipping": 1, "packet_loss": 1})[i] for i in range(5)
+    ):
+        assert not noisy.any()
+        assert not target.any()
+
+
+DAMAGES = ("clipping", "codec", "packet_loss")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_reaches_the_mixture_and_not_what_it_is_made_of(make_mixtures, damage: str) -> None:
+    whole, damaged = make_mixtures(), make_mixtures(**{damage: 1.0})
+    changed = 0
+    for i in range(6):
+        assert damaged[i].noisy.shape == damaged[i].target.shape == whole[i].noisy.shape
+        changed += not np.allclose(damaged[i].noisy, whole[i].noisy, atol=1e-4)
+        if damage != "codec":  # which takes the band from the target that its sampling rate lacks
+            np.testing.assert_array_equal(damaged[i].target, whole[i].target)
+    assert changed >= (2 if damage == "packet_loss" else 5)  # a second of audio may keep all its packets
+
+
+def test_damaged_mixtures_depend_on_seed_and_index_alone(make_mixtures) -> None:
+    first, again = (make_mixtures(**dict.fromkeys(DAMAGES, 0.5)) for _ in range(2))
+    order = np.random.default_rng(0).permutation(12)
+    assert {int(i): again[int(i)].noisy.tobytes() for i in order} == {i: first[i].noisy.tobytes() for i in range(12)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"), [({"gone": 1.0}, r"'gone'.*they have speech"), ({"speech": 0}, "above 0")]
+)
+def test_sources_that_cannot_be_drawn_are_named(make_mixtures, weights: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_mixtures(speech_weights=weights)
+
+
 def test_the_target_in_a_room_is_its_early_part() -> None:
     click = np.zeros(8000, np.float32)
     click[0] = 1
