@@ -77,7 +77,7 @@ def lose_packets(rng: np.random.Generator, x: Samples) -> Samples:
     size = int(rng.uniform(*PACKET_S) * SAMPLE_RATE)
     lost = bursts(rng, -(-len(x) // size), rng.uniform(*LOSS_RATE), rng.uniform(*MEAN_BURST))
     repeat = rng.random() < 0.5
-    out = x.copy()
+    out: Samples = x.copy()
     since = 0  # packets since the last that came
     for packet, is_lost in enumerate(lost):
         since = since + 1 if is_lost else 0

@@ -123,9 +123,10 @@ class Progress(RichProgressBar):
         """Steps in all; Lightning's bar would show those that are left when a run goes on."""
         return self.trainer.max_steps
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *rest: Any) -> None:
-        *rest_but_index, _ = rest
-        super().on_train_batch_end(trainer, *rest_but_index, trainer.global_step - 1)
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, _: int
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, trainer.global_step - 1)
 
     def _get_train_description(self, *_: Any) -> str:
         return "training"
