@@ -14,6 +14,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,16 @@ class Clips:
             self.by_source[clip.source].append(clip)
             self.by_category[clip.category].append(clip)
             self.by_speaker[clip.source, clip.speaker].append(clip)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For worker processes that are spawned: the name of the memory-mapped file in place of its gigabytes."""
+        mapped = isinstance(self.samples, np.memmap)
+        return {**self.__dict__, "samples": str(self.samples.filename) if mapped else self.samples}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if isinstance(self.samples, str):
+            self.samples = np.load(self.samples, mmap_mode="r")
 
     @classmethod
     def none(cls) -> Clips:

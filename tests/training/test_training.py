@@ -1,5 +1,6 @@
 """Data, mixing, losses and recipes."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_sdk.errors import AudioError, ProfileError, UsageError
+from pse_sdk.models import preset
 from pse_sdk.training.data import data_folder, load_clips
 from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss
 from pse_sdk.training.metrics import si_sdr
@@ -32,6 +34,14 @@ def test_files_come_back_from_the_cache_as_they_are(folder: Path, tmp_path: Path
         clips = load_clips(folder, "speech", "valid", tmp_path)
         expected = soundfile.read(folder / clips.clips[1].path, dtype="float32")[0]
         np.testing.assert_allclose(clips.read(clips.clips[1]), expected, atol=1e-4)
+
+
+def test_clips_travel_to_other_processes_by_name(folder: Path, tmp_path: Path) -> None:
+    clips = load_clips(folder, "noise", "train", tmp_path)
+    sent = pickle.dumps(clips)
+    assert len(sent) < 2000 < clips.samples.nbytes
+    received = pickle.loads(sent)
+    np.testing.assert_array_equal(received.read(received.clips[1]), clips.read(clips.clips[1]))
 
 
 def test_missing_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +190,22 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
         load_recipe(str(tmp_path / "r.toml"))
 
 
-def test_the_bundled_recipe_trains_the_preset_that_ships() -> None:
-    from pse_sdk.models import preset
+@pytest.mark.parametrize(
+    ("recipe", "name"), [("personal", "small"), ("e3net", "e3net"), ("bloom-convtasnet", "bloom-convtasnet")]
+)
+def test_bundled_recipes_train_the_presets_of_their_size(recipe: str, name: str) -> None:
+    assert load_recipe(recipe).model == preset(name)
 
-    assert load_recipe("personal").model == preset("small")
+
+def test_the_toy_recipe_has_filters_enough_to_give_back_what_came_in() -> None:
+    model = load_recipe("toy").model
+    assert model.filters >= model.window
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [("schedule='step'", "linear, cosine, plateau"), ("precision='fp8'", "bf16-mixed"), ("batch=0", "at least 1")],
+)
+def test_values_of_the_trainer_that_are_not_allowed_are_named(setting: str, message: str) -> None:
+    with pytest.raises(ProfileError, match=message):
+        load_recipe("small", [setting])
