@@ -31,13 +31,14 @@ from pse_sdk.training.speaker.segments import cut
 from pse_sdk.training.speaker.voices import Voices
 
 PLAIN = MixingRecipe()
+CALLS = load_recipe("e3net").mixing
 KINDS = {
     "plain (the defaults)": PLAIN,
     "60 % with an enrolled voice (recipe personal)": dataclasses.replace(
         PLAIN, scene=load_recipe("personal").mixing.scene
     ),
-    "every tenth clipped and coded, every twentieth with lost packets (recipe e3net)": dataclasses.replace(
-        PLAIN, clipping=0.1, codec=0.1, packet_loss=0.05
+    "damaged as often as in recipe e3net": dataclasses.replace(
+        PLAIN, clipping=CALLS.clipping, codec=CALLS.codec, packet_loss=CALLS.packet_loss
     ),
     "all clipped": dataclasses.replace(PLAIN, clipping=1.0),
     "all with lost packets": dataclasses.replace(PLAIN, packet_loss=1.0),

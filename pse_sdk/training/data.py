@@ -56,12 +56,12 @@ class Clips:
 
     def __getstate__(self) -> dict[str, Any]:
         """For worker processes that are spawned: the name of the memory-mapped file in place of its gigabytes."""
-        mapped = isinstance(self.samples, np.memmap)
-        return {**self.__dict__, "samples": str(self.samples.filename) if mapped else self.samples}
+        samples = self.samples.filename if isinstance(self.samples, np.memmap) else self.samples
+        return {**self.__dict__, "samples": samples}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if isinstance(self.samples, str):
+        if not isinstance(self.samples, np.ndarray):
             self.samples = np.load(self.samples, mmap_mode="r")
 
     @classmethod
@@ -93,7 +93,9 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -
     """
     rows = [row for row in read_index(folder / "index.csv") if row["kind"] == kind and row["split"] == split]
     if not rows:
-        raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}")
+        way_out = ", or --set mixing.room=0 does without" if kind == "rir" else ""
+        raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}: "
+                         f"`pse index` adds them{way_out}")  # fmt: skip
     sizes = [_size(folder / row["path"]) for row in rows]
     key = hashlib.sha256(json.dumps([str(folder.resolve()), rows, sizes]).encode()).hexdigest()[:16]
     cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"

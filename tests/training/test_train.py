@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.training import train as training
 from pse_sdk.training.recipe import load_recipe
@@ -139,3 +139,21 @@ def test_a_plateau_halves_the_learning_rate(run: Run) -> None:
 def test_what_a_recipe_needs_and_lacks_is_said_before_training(run: Run, settings: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         run("a", *settings)
+
+
+def test_a_recipe_without_rooms_needs_no_room_responses(run: Run, folder: Path, tmp_path: Path) -> None:
+    rows = [line for line in (folder / "index.csv").read_text().splitlines() if ",rir," not in line]
+    (tmp_path / "index.csv").write_text("\n".join(rows))
+    for file in folder.glob("*.flac"):
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(AudioError, match=r"mixing\.room=0"):
+        training.train(load_recipe("small", SETTINGS), tmp_path, tmp_path / "a")
+    weights = training.train(load_recipe("small", [*SETTINGS, "steps=1", "mixing.room=0"]), tmp_path, tmp_path / "b")
+    assert load_stack(weights)[1]["steps"] == 1
+
+
+def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run) -> None:
+    before = load_stack(run("a", "steps=2"))[0].state_dict()
+    after = load_stack(run("a", "steps=2", resume=True))[0].state_dict()
+    for name, value in after.items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
