@@ -1,6 +1,6 @@
 """Who is the limit, the loader or the model: how fast mixtures are drawn, beside how fast a training step eats them.
 
-    PSE_DATA=... python benchmarks/data.py [--recipe small] [--items 16] [--output data.json]
+    PSE_DATA=... python benchmarks/data.py [--recipe small] [--items 32] [--output data.json]
 
 Each kind of mixture is drawn by one process, as one DataLoader worker does, and the training step of the recipe runs on
 the GPU if there is one, else on one core. On a CPU both are counted in CPU time, so that other work on the machine does
@@ -49,7 +49,7 @@ ROUNDS = 3
 
 def main(
     recipe: Annotated[str, typer.Option(help="Whose training step the mixtures are held against.")] = "small",
-    items: Annotated[int, typer.Option(min=1, help="Mixtures of each kind and round.")] = 16,
+    items: Annotated[int, typer.Option(min=1, help="Mixtures of each kind and round.")] = 32,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
