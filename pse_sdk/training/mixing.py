@@ -20,6 +20,7 @@ from pse_sdk.training.augment import (
     random_equaliser,
 )
 from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
+from pse_sdk.training.noise_variety import synthetic_noise, vary
 from pse_sdk.training.scenes import SceneRecipe, Scenes
 from pse_sdk.training.speaker.voices import Voices
 
@@ -36,6 +37,8 @@ class MixingRecipe:
     room : that the speaker is in a room; the target is then its first 50 ms
     second_noise : that a second noise, 0 to 12 dB weaker, is added
     coloured_noise : that a noise is synthetic, with a random spectral slope, instead of recorded
+    synthetic_noise, vary_noise : that it is otherwise synthetic, or a recording made unlike itself
+        (`pse_sdk.training.noise_variety`)
     equaliser : that speech (or noise, drawn apart) passes a random second-order filter
     band_limit : that the whole mixture is cut off between 3.4 and 7.5 kHz
     speed : that the speech is played 10 % slower to 10 % faster, which also changes the voice
@@ -52,6 +55,8 @@ class MixingRecipe:
     room: float = 0.45
     second_noise: float = 0.35
     coloured_noise: float = 0.1
+    synthetic_noise: float = 0.0
+    vary_noise: float = 0.0
     equaliser: float = 0.4
     band_limit: float = 0.1
     speed: float = 0.3
@@ -188,14 +193,22 @@ class Mixtures(Dataset[Mixture]):
     def _one_noise(self, rng: np.random.Generator, length: int) -> Samples:
         if rng.random() < self.recipe.coloured_noise:
             return coloured_noise(rng, length)
+        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if self.recipe.synthetic_noise and rng.random() < self.recipe.synthetic_noise:
+            return synthetic_noise(rng, length)
+        if self.recipe.vary_noise and rng.random() < self.recipe.vary_noise:
+            return vary(rng, lambda length: self._recorded_noise(rng, length), length)
+        noise = self._recorded_noise(rng, length)
+        return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
+
+    def _recorded_noise(self, rng: np.random.Generator, length: int) -> Samples:
         clips = self.noise.by_category[self.categories[rng.integers(len(self.categories))]]
         pieces: list[Samples] = []
         missing = length
         while missing > 0:
             pieces.append(self._crop(rng, self.noise, clips[rng.integers(len(clips))], missing))
             missing -= len(pieces[-1])
-        noise = np.concatenate(pieces)
-        return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
+        return np.concatenate(pieces)
 
     @staticmethod
     def _crop(rng: np.random.Generator, clips: Clips, clip: Clip, length: int) -> Samples:
