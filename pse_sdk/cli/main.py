@@ -17,6 +17,7 @@ from pse_sdk.cli import (
     enhance,
     enroll,
     export,
+    index,
     info,
     live,
     profile_device,
@@ -43,6 +44,7 @@ app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("simulate")(simulate.simulate)
 app.command("record-load")(record_load.record_load)
+app.command("index")(index.index)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
