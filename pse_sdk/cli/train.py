@@ -22,7 +22,9 @@ def train(
     voices: Annotated[
         Path | None, typer.Option(help="Folder of `pse embed-voices`, for recipes with an enrolled voice.")
     ] = None,
-    start_from: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to begin with.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Weights (.safetensors) to begin with; of fewer blocks, to grow them.")
+    ] = None,
 ) -> None:
     """Train a model. The averaged weights end up in OUTPUT/model.safetensors."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import lightning
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pse_sdk.models.stack import BloomStack
+from pse_sdk.training.growth import freeze
 from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
@@ -38,11 +40,14 @@ class JointTraining(lightning.LightningModule):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.stack = BloomStack(recipe.model)
+        if recipe.frozen_blocks:
+            freeze(self.stack, recipe.frozen_blocks)
 
     def configure_optimizers(self):  # type: ignore[no-untyped-def]
-        in_blocks = [p for p in self.stack.blocks.parameters() if p.ndim == 2]
-        chosen = {id(p) for p in in_blocks}
-        others = [p for p in self.stack.parameters() if id(p) not in chosen]
+        trained = [p for p in self.stack.parameters() if p.requires_grad]
+        matrices = {id(p) for p in self.stack.blocks.parameters() if p.ndim == 2}
+        in_blocks = [p for p in trained if id(p) in matrices]
+        others = [p for p in trained if id(p) not in matrices]
         optimizer = MuonAdamW(in_blocks, others, self.recipe.learning_rate, self.recipe.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -75,7 +80,9 @@ class JointTraining(lightning.LightningModule):
 
     def _switched(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The output of a stream whose depth rises on its way."""
-        before, after = sorted((torch.randperm(self.recipe.model.blocks, generator=generator)[:2] + 1).tolist())
+        pairs = list(itertools.combinations(range(1, self.recipe.model.blocks + 1), 2))
+        pairs = [pair for pair in pairs if pair[1] > self.recipe.frozen_blocks]
+        before, after = pairs[int(torch.randint(len(pairs), (), generator=generator))]
         frames = batch.noisy.shape[1] // self.recipe.model.hop
         at = int(frames * (0.1 + 0.6 * torch.rand((), generator=generator).item()))
         heard = int(torch.randint(5, 30, (), generator=generator))
@@ -86,8 +93,8 @@ class JointTraining(lightning.LightningModule):
         return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
 
     def _depths(self, generator: torch.Generator) -> list[int]:
-        deepest = self.recipe.model.blocks
-        others = torch.randperm(deepest - 1, generator=generator)[: self.recipe.heads - 1] + 1
+        deepest, frozen = self.recipe.model.blocks, self.recipe.frozen_blocks
+        others = torch.randperm(deepest - 1 - frozen, generator=generator)[: self.recipe.heads - 1] + 1 + frozen
         return [*sorted(others.tolist()), deepest]
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:

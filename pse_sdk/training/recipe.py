@@ -41,6 +41,8 @@ class Recipe:
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
     switching : part of the steps that train a change of depth in the middle of a recording
+    frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
+        and only what stands above is trained
     """
 
     name: str
@@ -59,7 +61,12 @@ class Recipe:
     snr_weight: float = 0.05
     over_suppression: float = 0.0
     switching: float = 0.0
+    frozen_blocks: int = 0
     validate_every: int = 500
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.frozen_blocks < self.model.blocks:
+            raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import UsageError
-from pse_sdk.models.checkpoint import load_stack, save_stack
+from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.stack import BloomStack
+from pse_sdk.training.averaging import exponential_average
 from pse_sdk.training.data import data_folder, load_clips
+from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
@@ -66,7 +68,8 @@ def train(
     ----------
     data : folder with ``index.csv``; ``PSE_DATA`` if None
     voices : folder with tables of voices, for recipes with enrolled voices
-    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh
+    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh, and blocks
+        that they lack start with ``z = 0``
     processes : on a CPU, processes of one thread each with averaged gradients. They beat as many threads in one
         process: the LSTM runs step by step, and two threads spend more time meeting than computing
     resume : go on from ``output/last.ckpt``, to the step
@@ -87,8 +90,8 @@ def train(
     if recipe.mixing.scene.enrolled:
         valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
     module = JointTraining(recipe)
-    if start_from is not None and not done:
-        _start_from(module, start_from)
+    if not done:
+        _begin(module, start_from)
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=processes,
@@ -101,7 +104,7 @@ def train(
         num_sanity_val_steps=0,
         logger=CSVLogger(output, name="log"),
         callbacks=[
-            EMAWeightAveraging(decay=recipe.ema),
+            exponential_average(recipe.ema),
             ModelCheckpoint(output, filename="last", every_n_train_steps=recipe.validate_every,
                             save_on_train_epoch_end=False, enable_version_counter=False),
         ],
@@ -123,14 +126,12 @@ def train(
     return weights
 
 
-def _start_from(module: JointTraining, path: Path) -> None:
-    weights = load_stack(path)[0].state_dict()
-    try:
-        missing, unknown = module.stack.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
-        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
-    if unknown or any(not name.startswith("bottleneck.") for name in missing):
-        raise UsageError(f"{path}: weights of another model than the recipe's ({[*unknown, *missing][0]})")
+def _begin(module: JointTraining, weights: Path | None) -> None:
+    """Start from weights; what the recipe freezes has to come from them."""
+    trained = begin_with(module.stack, weights) if weights else 0
+    frozen = module.recipe.frozen_blocks
+    if frozen > trained:
+        raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
 
 
 def _steps_done(checkpoint: Path) -> int:
