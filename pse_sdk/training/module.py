@@ -63,15 +63,34 @@ class JointTraining(lightning.LightningModule):
         if torch.rand((), generator=generator) < self.recipe.switching:
             return self._loss("switch", self._switched(batch, generator), batch)
         depths = self._depths(generator)
-        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
-        return torch.stack([self._loss(d, y, batch) for d, y in zip(depths, outputs, strict=True)]).mean()
+        outputs = self.stack.forward_depths(self.heard(batch), depths, self._speaker(batch))
+        losses = torch.stack([self._loss(depth, output, batch) for depth, output in zip(depths, outputs, strict=True)])
+        if self.recipe.distillation:
+            losses = losses + self.recipe.distillation * self._from_the_deepest(outputs, batch)
+        given = self.recipe.head_weights or (1.0,) * self.recipe.model.blocks
+        weights = losses.new_tensor([given[depth - 1] for depth in depths])
+        return (weights * losses).sum() / weights.sum()
+
+    def _from_the_deepest(self, outputs: list[Tensor], batch: Batch) -> Tensor:
+        """The losses [heads] of the shallower heads with the deepest one's output as target; its own is 0."""
+        teacher = outputs[-1].detach()
+        taught = [self._distance(output, teacher, batch.noisy) for output in outputs[:-1]]
+        return torch.stack([*taught, teacher.new_zeros(())])
+
+    def heard(self, batch: Batch) -> Tensor:
+        """What the stack gets to hear of the mixtures, [batch, samples]."""
+        return batch.noisy
 
     def _loss(self, what: object, output: Tensor, batch: Batch) -> Tensor:
-        loss = enhancement_loss(
-            output.float(), batch.target, batch.noisy, self.recipe.snr_weight, self.recipe.over_suppression
-        )
+        loss = self._distance(output, batch.target, batch.noisy)
         self.log(f"train/loss_{what}", loss.detach())
         return loss
+
+    def _distance(self, output: Tensor, target: Tensor, noisy: Tensor) -> Tensor:
+        recipe = self.recipe
+        return enhancement_loss(
+            output.float(), target.float(), noisy, recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight
+        )
 
     def _speaker(self, batch: Batch) -> Tensor | None:
         if not self.recipe.model.speaker_dim or not batch.embedding.shape[1]:
@@ -86,7 +105,7 @@ class JointTraining(lightning.LightningModule):
         frames = batch.noisy.shape[1] // self.recipe.model.hop
         at = int(frames * (0.1 + 0.6 * torch.rand((), generator=generator).item()))
         heard = int(torch.randint(5, 30, (), generator=generator))
-        return self.stack.forward_switch(batch.noisy, before, after, at, at + heard, self._speaker(batch))
+        return self.stack.forward_switch(self.heard(batch), before, after, at, at + heard, self._speaker(batch))
 
     def _generator(self) -> torch.Generator:
         # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
@@ -101,7 +120,7 @@ class JointTraining(lightning.LightningModule):
         name = VALIDATION_SETS[dataloader_idx]
         depths = list(range(1, self.recipe.model.blocks + 1))
         before = si_sdr(batch.noisy, batch.target)
-        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
+        outputs = self.stack.forward_depths(self.heard(batch), depths, self._speaker(batch))
         for depth, output in zip(depths, outputs, strict=True):
             gain = (si_sdr(output.float(), batch.target) - before).mean()
             self.log(f"valid/{name}_gain_{depth}", gain, sync_dist=True, add_dataloader_idx=False,

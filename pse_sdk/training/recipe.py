@@ -38,7 +38,10 @@ class Recipe:
     learning_rate, warmup_steps, weight_decay, gradient_clip : AdamW
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
+    head_weights : weight of each depth's loss among those of its step; all alike unless given
+    distillation : weight of a second loss of the shallower heads, whose target is the deepest head's output
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
+    spectral_weight : weight of the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
     switching : part of the steps that train a change of depth in the middle of a recording
     frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
@@ -58,7 +61,10 @@ class Recipe:
     gradient_clip: float = 1.0
     ema: float = 0.999
     heads: int = 2
+    head_weights: tuple[float, ...] = ()
+    distillation: float = 0.0
     snr_weight: float = 0.05
+    spectral_weight: float = 1.0
     over_suppression: float = 0.0
     switching: float = 0.0
     frozen_blocks: int = 0
@@ -67,6 +73,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0 <= self.frozen_blocks < self.model.blocks:
             raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
+        if self.head_weights and len(self.head_weights) != self.model.blocks:
+            raise ValueError(f"head_weights: {len(self.head_weights)} given for {self.model.blocks} blocks")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
