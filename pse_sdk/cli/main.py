@@ -22,6 +22,7 @@ from pse_sdk.cli import (
     live,
     profile_device,
     record_load,
+    reproduce_bloom,
     simulate,
     spectrogram,
     train,
@@ -49,6 +50,10 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
 app.command("embed-voices")(embed_voices.embed_voices)
+app.add_typer(
+    reproduce := typer.Typer(help="Repeat the papers' comparisons on our data.", no_args_is_help=True), name="reproduce"
+)
+reproduce.command("bloom")(reproduce_bloom.bloom)
 
 
 def run() -> None:

@@ -48,6 +48,14 @@ class E3NetBlock(nn.Module):
         # torch orders the gates input, forget, cell, output.
         biases["bias_ih_l0"].copy_(torch.cat([-spread, spread, torch.zeros(2 * channels)]))
 
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Make ``z = 0``, whatever comes in, by the weights that a gradient reaches at once."""
+        self.reduce.weight.zero_()
+        self.reduce.bias.zero_()
+        for parameter in self.lstm.parameters():
+            parameter.chunk(4)[2].zero_()  # the cell's candidate; see the order of the gates above
+
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         remembered, (hidden, cell) = self.lstm(self.lstm_norm(x), (hidden[None], cell[None]))
         fed = self.reduce(self.prelu(self.expand(self.feed_norm(x + remembered))))
@@ -74,6 +82,12 @@ class ConvTasNetBlock(nn.Module):
         self.depthwise_prelu = PReLU()
         self.depthwise_norm = ChannelNorm(config.hidden, config.norm)
         self.reduce = nn.Linear(config.hidden, config.channels)
+
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Make ``z = 0``, whatever comes in."""
+        self.reduce.weight.zero_()
+        self.reduce.bias.zero_()
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         first, second = cell.chunk(2, dim=1)
