@@ -21,6 +21,7 @@ from pse_sdk.cli import (
     live,
     profile_device,
     record_load,
+    reproduce_e3net,
     simulate,
     spectrogram,
     train,
@@ -47,6 +48,10 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
 app.command("embed-voices")(embed_voices.embed_voices)
+app.add_typer(
+    reproduce := typer.Typer(help="Repeat the papers' comparisons on our data.", no_args_is_help=True), name="reproduce"
+)
+reproduce.command("e3net")(reproduce_e3net.e3net)
 
 
 def run() -> None:
