@@ -23,6 +23,7 @@ from pse_sdk.cli import (
     profile_device,
     record_load,
     reproduce_bloom,
+    reproduce_e3net,
     simulate,
     spectrogram,
     train,
@@ -54,6 +55,7 @@ app.add_typer(
     reproduce := typer.Typer(help="Repeat the papers' comparisons on our data.", no_args_is_help=True), name="reproduce"
 )
 reproduce.command("bloom")(reproduce_bloom.bloom)
+reproduce.command("e3net")(reproduce_e3net.e3net)
 
 
 def run() -> None:
