@@ -51,6 +51,10 @@ class DepthPolicy:
         """What the next frame aims at; 0 is bypass."""
         return self.controller.decision.depth if self._pinned is None else self._pinned
 
+    def depth_after(self, wait_s: float) -> int:
+        """Of the frame at hand, whose samples waited ``wait_s`` for a core."""
+        return self.controller.depth_after(wait_s) if self._pinned is None else self._pinned
+
     @property
     def offline_depth(self) -> int:
         """Where there is no deadline: the deepest that the profile allows, or the pinned one."""
@@ -75,13 +79,13 @@ class DepthPolicy:
         self.profile = self._chosen(profile, load)
         self.controller.set_profile(self.profile)
 
-    def observe(self, frame: Frame, wall_s: float, cpu_s: float, load: Load) -> bool:
-        """Take what the frame just computed took, and the system's load; returns whether the frame was late."""
+    def observe(self, frame: Frame, wall_s: float, cpu_s: float, wait_s: float, load: Load) -> bool:
+        """Take what a frame took, and waited before; returns whether it was late."""
         self._follow_power(load)
         self.controller.observe_load(load)
         if frame.ran or not frame.resting:  # a frame without the model says nothing of the model's cost
-            self.controller.observe(frame.ran, wall_s, cpu_s)
-        return wall_s > self.controller.deadline_s
+            self.controller.observe(frame.ran, wall_s, cpu_s, wait_s)
+        return wait_s + wall_s > self.controller.deadline_s
 
     def depth_and_reason(self, resting: bool) -> tuple[int, str]:
         """Of the next frame, for people; ``resting``: nobody speaks."""

@@ -23,9 +23,10 @@ from pse_sdk.enrolment import (
     to_mono_16k,
 )
 from pse_sdk.errors import UsageError
+from pse_sdk.live_frames import LiveFrames
 from pse_sdk.load import Clocks, Load, LoadMonitor, read_sensors
 from pse_sdk.pcm import PcmFormat, check_rate, pieces, sanitise
-from pse_sdk.pipeline import Float32, Frame, Pipeline
+from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.power import AUTO
 from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.recording import Recording
@@ -90,10 +91,12 @@ class Enhancer:
         self._runtime = open_runtime(runtime, find_model(model))
         self.description = self._runtime.description
         self._policy = DepthPolicy(profile, self.description, expected_costs(self._runtime), _sensors(profile))
-        self._clocks = clocks or Clocks()
         self._monitor = LoadMonitor()
         self._lock = threading.Lock()
         self._statistics = FrameStatistics(self.description.blocks)
+        self._frames = LiveFrames(
+            self._policy, self._statistics, clocks or Clocks(), self._monitor, self.description.hop_seconds
+        )
         self._pipeline = Pipeline(self._runtime, self.sample_rate)
         self._format: PcmFormat | None = None
         self._voice: VoiceProfile | None = None
@@ -152,15 +155,20 @@ class Enhancer:
                 self._monitor.start()
             else:
                 self._format.same_as(block)
-            channel = block.reshape(-1)
-            done = [self._push(piece) for piece in pieces(channel, self.sample_rate)]
-            out = np.concatenate(done) if done else np.zeros(0, np.float32)
+            self._frames.begin(block.size / self.sample_rate)
+            out = np.empty(block.size, np.float32)
+            parts = zip(pieces(block.reshape(-1), self.sample_rate), pieces(out, self.sample_rate), strict=True)
+            for noisy, clean in parts:
+                samples, bad = sanitise(noisy)
+                self._statistics.count_replaced(bad)
+                clean[:] = self._pipeline.push(samples, self._live_frame)
             return self._format.restore([out]).reshape(block.shape)
 
     def flush(self) -> AnyAudio:
         """The last `latency` samples of the stream; afterwards a new one begins."""
         with self._exclusive(), self._restart_on_error():
             pcm = self._format or PcmFormat(np.dtype(np.float32), 1, False)
+            self._frames.restart()  # these samples wait for nothing
             tail = self._pipeline.flush(self._live_frame)
             self._restart()
             return pcm.restore([tail])
@@ -304,34 +312,10 @@ class Enhancer:
     ) -> None:
         self.close()
 
-    # ---- one frame of a stream
-
-    def _push(self, piece: AnyAudio) -> Float32:
-        clean, bad = sanitise(piece)
-        self._statistics.count_replaced(bad)
-        return self._pipeline.push(clean, self._live_frame)
+    # ---- one frame
 
     def _live_frame(self, pipeline: Pipeline) -> Float32:
-        """Run one frame at the depth of the moment, and tell the policy what it took."""
-        wall, cpu = self._clocks.wall(), self._clocks.cpu()
-        frame = self._guarded_frame(pipeline)
-        wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
-        late = self._policy.observe(frame, wall, cpu, self._monitor.load)
-        self._statistics.add_frame(frame.heard, wall, cpu, late, frame.resting)
-        return frame.samples
-
-    def _guarded_frame(self, pipeline: Pipeline) -> Frame:
-        """`Pipeline.run_frame` at the depth of the moment; bypass where the model fails or has just failed."""
-        guard = self._policy.guard
-        depth = self.depth if guard.may_run() else 0
-        try:
-            frame = pipeline.run_frame(depth, self._wet, self._policy.rest)
-        except Exception as error:  # a runtime's exceptions are its own, and audio must go on whatever they are
-            guard.failed(error)
-            return pipeline.run_frame(0, self._wet)
-        if frame.ran:
-            guard.worked()
-        return frame
+        return self._frames.run(pipeline, self._wet)
 
     # ---- the rest
 
@@ -350,6 +334,7 @@ class Enhancer:
 
     def _restart(self) -> None:
         self._pipeline.reset()
+        self._frames.restart()
         self._format = None
 
     @contextmanager
