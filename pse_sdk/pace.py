@@ -10,7 +10,8 @@ That holds only where blocks come as they are recorded. Of files, bursts and pau
 - a block *before* its time shows that blocks do not wait for a microphone: the search for the clock starts anew, and
   ends when most of the blocks that were waited for came on time;
 - after a block that is a whole block late, a microphone has the next one ready; where that has to be waited for, the
-  stream paused, and its clock is the later one, until a block by the former one's time shows that it is not.
+  stream paused. Its clock is then the later one; blocks may still come earlier for a while, if it was no pause after
+  all, or the first block after it was late.
 """
 
 from __future__ import annotations
@@ -90,9 +91,9 @@ class Pace:
             if waited_for:
                 self._clock_s = self._first_s = offset
             return UNKNOWN
-        late = offset - clock
+        late = max(0.0, offset - clock)
+        self._clock_s = min(clock, offset)
         if waited_for:
-            self._clock_s = min(clock, offset)
             self._learn(late <= tolerance)
         if not self._known:
             return UNKNOWN
@@ -111,11 +112,10 @@ class Pace:
         if self._since_pause > ENOUGH:
             self._former_s = None
         if paused:
-            self._former_s = self._former_s if self._former_s is not None else self._clock_s
+            self._former_s = self._clock_s if self._former_s is None else self._former_s
             self._clock_s, self._since_pause = offset, 0
-        if self._former_s is not None and offset < self._clock_s - tolerance:
-            self._clock_s, self._former_s = self._former_s, None
-        if offset < max(self._clock_s, self._first_s - DRIFT * self._searched_s) - tolerance:
+        earliest = self._clock_s if self._former_s is None else self._former_s
+        if offset < max(earliest, self._first_s - DRIFT * self._searched_s) - tolerance:
             self._restart()
         return self._clock_s
 

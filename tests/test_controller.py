@@ -131,12 +131,13 @@ def with_waits(controller: DepthController, frames: int, every: int, wait: float
 def test_rare_waits_cost_only_the_frames_that_waited() -> None:
     profile = Profile("deadline only", cpu_share=1.0)
     depths = with_waits(DepthController(profile, COSTS, HOP), 1000, every=50, wait=0.003)
-    assert set(depths[::50]) < {1, 2, 3}
+    assert max(depths[400::50]) < 5
     assert set(depths[400:]) - set(depths[400::50]) == {5}
 
 
 def test_frequent_waits_lower_the_depth_of_all_frames_and_no_frame_is_late() -> None:
     controller = DepthController(Profile("deadline only", cpu_share=1.0), COSTS, HOP)
+    run(controller, [8 * jitter for jitter in JITTER[:200]])
     depths = with_waits(controller, 1000, every=2, wait=0.003)
     assert max(depths[200:]) <= 3
     assert controller.misses == 0

@@ -77,6 +77,13 @@ def test_pauses_are_never_late(pauses: list[float]) -> None:
     assert not any(arrival.stalled for arrival in told)
 
 
+def test_a_late_first_block_after_a_pause_does_not_shift_the_clock() -> None:
+    arrivals = [*paced(100), 5.0 + 3.0 + 0.004, *paced(100, start=5.0 + 3.0 + BLOCK)]
+    arrivals[150] += 0.006
+    told = late(follow(arrivals, [BLOCK] * 201))
+    assert told == pytest.approx([0.006 if n == 150 else 0.0 for n in range(201)], abs=1e-4)
+
+
 @given(st.lists(st.floats(1.2e-3, 9e-3), min_size=1, max_size=60), st.integers(0, 10_000))
 def test_a_wait_for_the_core_is_told_to_the_millisecond(waits: list[float], seed: int) -> None:
     """Two in five blocks begin late, by less than their length."""
