@@ -35,9 +35,10 @@ OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # of exp(-5) if stalls came on as they did.
 GAIN_LATE = 0.001
 CALM = 5.0
-# Waits for a core are averaged over half a second, and count with one mean deviation above their mean: waits that come
-# every other time so count in full, rare ones hardly. Those are met frame by frame.
+# Waits for a core are averaged over half a second, and count with this many mean deviations above their mean: waits
+# that every third frame meets so count in full, rare ones hardly. Those are met frame by frame.
 GAIN_WAIT = 0.02
+WAIT_DEVIATIONS = 2.0
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 # What a frame costs before anything was measured: a call's own time, and multiply-accumulates per second by precision.
@@ -176,7 +177,7 @@ class StallCount:
 
 
 class WaitEstimate:
-    """How long frames usually wait for a core before they begin: mean and mean deviation, in seconds."""
+    """How long frames wait for a core before they begin."""
 
     def __init__(self) -> None:
         self._mean = self._deviation = 0.0
@@ -187,4 +188,5 @@ class WaitEstimate:
 
     @property
     def usual_s(self) -> float:
-        return self._mean + self._deviation
+        """Seconds to leave for the wait of a frame that has not come yet."""
+        return self._mean + WAIT_DEVIATIONS * self._deviation
