@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import pse_sdk as sdk
 from pse_sdk.depth_change import WARM_UP
+from pse_sdk.evaluation.metrics import si_sdr
 from pse_sdk.training.data import SAMPLE_RATE, data_folder
-from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
 
 CHANGE_AT = int(2.5 * SAMPLE_RATE)
@@ -82,7 +81,7 @@ def _run(enhancer: sdk.Enhancer, noisy: np.ndarray, schedule: list[int]) -> np.n
 
 
 def _score(output: np.ndarray, target: np.ndarray) -> float:
-    return si_sdr(torch.from_numpy(output)[None], torch.from_numpy(target[: len(output)])[None]).item()
+    return si_sdr(output, target[: len(output)])
 
 
 if __name__ == "__main__":

@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 import pse_sdk as sdk
+from pse_sdk.evaluation.metrics import si_sdr
 from pse_sdk.load import Clocks
 from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, load_clips
-from pse_sdk.training.metrics import si_sdr
 
 BLOCK = SAMPLE_RATE // 100
 UTTERANCE = 2 * SAMPLE_RATE
@@ -144,7 +143,7 @@ def _part(output: np.ndarray, target: np.ndarray, onset: int) -> float:
 
 def _score(output: np.ndarray, target: np.ndarray, onset: int) -> float:
     window = slice(onset, onset + int(1.5 * SAMPLE_RATE))
-    return si_sdr(torch.from_numpy(output[window])[None], torch.from_numpy(target[window])[None]).item()
+    return si_sdr(output[window], target[window])
 
 
 def _level(output: np.ndarray, onset: int) -> float:

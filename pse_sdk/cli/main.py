@@ -16,6 +16,7 @@ from pse_sdk.cli import (
     embed_voices,
     enhance,
     enroll,
+    evaluate,
     export,
     info,
     live,
@@ -43,6 +44,7 @@ app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("simulate")(simulate.simulate)
 app.command("record-load")(record_load.record_load)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
