@@ -69,6 +69,8 @@ def evaluate_command(
     """Score systems per depth, SNR and noise class, with 95 % bootstrap intervals; the first against the others."""
     _check(plot, output, markdown)
     earlier = load_report(compare) if compare else None
+    if noisy and (data or write or reverberant):
+        raise UsageError("--data, --write and --reverberant are of mixtures: leave them out, or leave out --noisy")
     recordings = (
         find_recordings(noisy, clean, labels, transcripts)
         if noisy

@@ -46,8 +46,8 @@ class Worker:
     def __init__(self, work: Work) -> None:
         self._recordings = work.recordings
         self._outputs = [(system.open(), system.depths) for system in work.systems]
-        self._metrics, self._said = work.metrics, [label.said for label in work.recordings.labels if label.said]
-        self._scorer = Scorer(self._metrics, self._said)
+        said = [label.said for label in work.recordings.labels if label.said]
+        self._scorer = Scorer(work.metrics, said)
 
     def score(self, number: int) -> Scored:
         """All variants on one item."""
@@ -85,7 +85,7 @@ def evaluate(
     """
     work = Work(recordings, (Unprocessed(), *systems), tuple(metrics))
     for system in work.systems:
-        system.check(recordings.labels)
+        system.check(recordings)
     # Timed before other processes compute: a frame's time is that of a quiet machine, or as quiet as it is.
     costs = [cost for system in work.systems for cost in system.costs()]
     with _scores(work, jobs) as scored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import UsageError
-from pse_sdk.evaluation.items import Item, Label, Samples, read_mono
+from pse_sdk.errors import PseWarning, UsageError
+from pse_sdk.evaluation.alignment import delay
+from pse_sdk.evaluation.items import SAMPLE_RATE, Item, Recordings, Samples, read_mono
 from pse_sdk.evaluation.pairs import check_lengths, matching
 from pse_sdk.profiling.frames import Time, TimedDepth
 from pse_sdk.runtimes.bundled import find_model
@@ -21,6 +23,9 @@ UNPROCESSED = "unprocessed"
 
 # Depths take turns, so that a machine that slows down slows down all.
 TURNS, FRAMES_PER_TURN = 10, 50
+
+# Of a folder's files, how many are looked at for a delay, and how much of one is no matter.
+LISTENED, TOLERATED_MS = 3, 0.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class System(Protocol):
         """What makes the output for an item at a depth."""
         ...
 
-    def check(self, labels: Sequence[Label]) -> None:
+    def check(self, recordings: Recordings) -> None:
         """Raise `UsageError` or `AudioError` if there will be no output for some of the items."""
         ...
 
@@ -70,7 +75,7 @@ class Unprocessed:
     def open(self) -> Output:
         return lambda item, _: item.noisy
 
-    def check(self, labels: Sequence[Label]) -> None:
+    def check(self, recordings: Recordings) -> None:
         """Nothing can be missing."""
 
     def costs(self) -> list[Cost]:
@@ -91,12 +96,12 @@ class Model:
 
         def enhance(item: Item, depth: int | None) -> Samples:
             enhancer.set_depth(depth)
-            output: Samples = enhancer.enhance(item.noisy, 16000)
+            output: Samples = enhancer.enhance(item.noisy, SAMPLE_RATE)
             return output
 
         return enhance
 
-    def check(self, labels: Sequence[Label]) -> None:
+    def check(self, recordings: Recordings) -> None:
         """A model takes any recording."""
 
     def costs(self) -> list[Cost]:
@@ -131,10 +136,19 @@ class Folder:
 
         return read
 
-    def check(self, labels: Sequence[Label]) -> None:
-        """Raise where a file is missing or of another length."""
-        files = matching([label.name for label in labels], self.folder, "enhanced file")
-        check_lengths({label.name: label.seconds for label in labels}, files, self.folder)
+    def check(self, recordings: Recordings) -> None:
+        """Raise where a file is missing or of another length; warn of files that are late or early."""
+        files = matching([label.name for label in recordings.labels], self.folder, "enhanced file")
+        check_lengths({label.name: label.seconds for label in recordings.labels}, files, self.folder)
+        output_of = self.open()
+        first = [recordings.load(number) for number in range(min(LISTENED, len(files)))]
+        late_ms = 1e3 / SAMPLE_RATE * float(np.median([delay(output_of(item, None), item.noisy) for item in first]))
+        if abs(late_ms) > TOLERATED_MS:
+            message = (
+                f"{self.folder}: the files are {late_ms:+.1f} ms late, by the first {len(first)}; SI-SDR and TSOS "
+                "compare samples in place: shift the files first"
+            )
+            warnings.warn(message, PseWarning, stacklevel=2)
 
     def costs(self) -> list[Cost]:
         return [Cost()]

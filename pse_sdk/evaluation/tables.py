@@ -102,6 +102,11 @@ def notes(report: Report) -> list[str]:
         for column, count in report.failed().items()
         if count
     ]
+    runtimes = {f"{v.system} in {v.cost.runtime}" for v in report.variants if v.cost.runtime}
+    if runtimes:
+        frame_ms = max(v.cost.frame_ms or 0 for v in report.variants)
+        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is {frame_ms:g} ms of audio "
+                     f"({', '.join(sorted(runtimes))})")  # fmt: skip
     took = ", ".join(f"{key} {1e3 * seconds:.0f}" for key, seconds in report.seconds.items())
     return [*lines, f"Mean time per output, ms: {took}"]
 

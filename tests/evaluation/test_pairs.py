@@ -119,8 +119,8 @@ def test_a_transcript_without_a_tab_is_told_with_its_line(tmp_path: Path) -> Non
 
 def test_a_folder_of_enhanced_files_is_checked_before_anything_is_scored(folders: tuple[Path, Path]) -> None:
     noisy, clean = folders
-    labels = find_recordings(noisy, clean).labels
-    Folder("same", clean).check(labels)
+    recordings = find_recordings(noisy, clean)
+    Folder("same", clean).check(recordings)
     (clean / "deep" / "b.flac").unlink()
     with pytest.raises(UsageError, match="no enhanced file for 1 of 3 recordings: deep/b"):
-        Folder("one short", clean).check(labels)
+        Folder("one short", clean).check(recordings)

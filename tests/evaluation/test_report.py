@@ -115,7 +115,7 @@ def test_tables_show_figures_with_their_intervals(report: Report) -> None:
 
 
 def test_outputs_that_could_not_be_scored_are_counted(report: Report) -> None:
-    assert len(notes(report)) == 1
+    assert not any("could not be scored" in line for line in notes(report))
     report.variants[1].columns["wer"].values[:2] = np.nan
     assert notes(report)[0].startswith("WER: 2 of 48 outputs could not be scored")
 
