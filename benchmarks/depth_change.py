@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -22,9 +21,9 @@ from rich.table import Table
 
 import pse_sdk as sdk
 from pse_sdk.depth_change import WARM_UP
+from pse_sdk.evaluation.metrics import si_sdr
+from pse_sdk.evaluation.metrics.perceptual import pesq_wb
 from pse_sdk.training.data import SAMPLE_RATE, data_folder
-from pse_sdk.training.metrics import si_sdr
-from pse_sdk.training.metrics.perceptual import pesq_wb
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
 
 CHANGE_AT = int(2.5 * SAMPLE_RATE)
@@ -122,7 +121,7 @@ def _scores(output: np.ndarray, target: np.ndarray) -> tuple[float, float]:
 
 
 def _si_sdr(output: np.ndarray, target: np.ndarray) -> float:
-    return si_sdr(torch.from_numpy(output)[None], torch.from_numpy(target[: len(output)])[None]).item()
+    return si_sdr(output, target[: len(output)])
 
 
 if __name__ == "__main__":

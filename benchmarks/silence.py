@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 import pse_sdk as sdk
+from pse_sdk.evaluation.metrics import si_sdr
 from pse_sdk.load import Clocks
 from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, load_clips
-from pse_sdk.training.metrics import si_sdr
 
 BLOCK = SAMPLE_RATE // 100
 UTTERANCE = 2 * SAMPLE_RATE
@@ -154,7 +153,7 @@ def _gains(always: np.ndarray, rested: np.ndarray, target: np.ndarray, onsets: l
     """SI-SDR of the ``length`` samples from each onset on, with rest less without."""
 
     def score(output: np.ndarray, window: slice) -> float:
-        return si_sdr(torch.from_numpy(output[window])[None], torch.from_numpy(target[window])[None]).item()
+        return si_sdr(output[window], target[window])
 
     windows = [slice(onset, onset + length) for onset in onsets]
     return np.array([score(rested, window) - score(always, window) for window in windows])

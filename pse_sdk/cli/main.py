@@ -16,6 +16,7 @@ from pse_sdk.cli import (
     embed_voices,
     enhance,
     enroll,
+    evaluate,
     export,
     index,
     info,
@@ -47,6 +48,7 @@ app.command("spectrogram")(spectrogram.spectrogram)
 app.command("simulate")(simulate.simulate)
 app.command("record-load")(record_load.record_load)
 app.command("index")(index.index)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
