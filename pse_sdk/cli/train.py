@@ -22,7 +22,9 @@ def train(
     voices: Annotated[
         Path | None, typer.Option(help="Folder of `pse embed-voices`, for recipes with an enrolled voice.")
     ] = None,
-    start_from: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to begin with.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Weights (.safetensors) to begin with; of fewer blocks, to grow them.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that draw mixtures; by default 0, with a GPU up to 8.")
     ] = None,

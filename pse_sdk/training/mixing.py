@@ -29,6 +29,8 @@ class MixingRecipe:
     room : that the speaker is in a room; the target is then its first 50 ms
     second_noise : that a second noise, 0 to 12 dB weaker, is added
     coloured_noise : that a noise is synthetic, with a random spectral slope, instead of recorded
+    synthetic_noise, vary_noise : that it is otherwise synthetic, or a recording made unlike itself
+        (`pse_sdk.training.noise_variety`)
     equaliser : that speech (or noise, drawn apart) passes a random second-order filter
     band_limit : that the whole mixture is cut off between 3.4 and 7.5 kHz
     speed : that the speech is played 10 % slower to 10 % faster, which also changes the voice
@@ -47,6 +49,8 @@ class MixingRecipe:
     room: float = 0.45
     second_noise: float = 0.35
     coloured_noise: float = 0.1
+    synthetic_noise: float = 0.0
+    vary_noise: float = 0.0
     equaliser: float = 0.4
     band_limit: float = 0.1
     speed: float = 0.3

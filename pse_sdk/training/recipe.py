@@ -45,9 +45,14 @@ class Recipe:
     precision : ``"bf16-mixed"``, on CPUs and GPUs; ``"16-mixed"`` for GPUs without bf16; ``"32-true"``
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
+    head_weights : weight of each depth's loss among those of its step; all alike unless given
+    distillation : weight of a second loss of the shallower heads, whose target is the deepest head's output
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
+    spectral_weight : weight of the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
     switching : part of the steps that train a change of depth in the middle of a recording
+    frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
+        and only what stands above is trained
     """
 
     name: str
@@ -67,9 +72,13 @@ class Recipe:
     gradient_clip: float = 1.0
     ema: float = 0.999
     heads: int = 2
+    head_weights: tuple[float, ...] = ()
+    distillation: float = 0.0
     snr_weight: float = 0.05
+    spectral_weight: float = 1.0
     over_suppression: float = 0.0
     switching: float = 0.0
+    frozen_blocks: int = 0
     validate_every: int = 500
 
     def __post_init__(self) -> None:
@@ -79,6 +88,10 @@ class Recipe:
         for name in ("steps", "batch", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
+        if not 0 <= self.frozen_blocks < self.model.blocks:
+            raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
+        if self.head_weights and len(self.head_weights) != self.model.blocks:
+            raise ValueError(f"head_weights: {len(self.head_weights)} given for {self.model.blocks} blocks")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

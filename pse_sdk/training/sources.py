@@ -11,6 +11,7 @@ import soxr
 from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
+from pse_sdk.training.noise_variety import synthetic_noise, vary
 
 if TYPE_CHECKING:
     from pse_sdk.training.mixing import MixingRecipe
@@ -66,14 +67,22 @@ class Noises:
     def _one(self, rng: np.random.Generator, length: int) -> Samples:
         if rng.random() < self.recipe.coloured_noise:
             return coloured_noise(rng, length)
+        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if self.recipe.synthetic_noise and rng.random() < self.recipe.synthetic_noise:
+            return synthetic_noise(rng, length)
+        if self.recipe.vary_noise and rng.random() < self.recipe.vary_noise:
+            return vary(rng, lambda length: self._recorded(rng, length), length)
+        noise = self._recorded(rng, length)
+        return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
+
+    def _recorded(self, rng: np.random.Generator, length: int) -> Samples:
         clips = self.clips.by_category[self.categories[rng.integers(len(self.categories))]]
         pieces: list[Samples] = []
         missing = length
         while missing > 0:
             pieces.append(_crop(rng, self.clips, clips[rng.integers(len(clips))], missing))
             missing -= len(pieces[-1])
-        noise = np.concatenate(pieces)
-        return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
+        return np.concatenate(pieces)
 
 
 def check_sources(weights: Mapping[str, float], known: Mapping[str, object], key: str) -> None:

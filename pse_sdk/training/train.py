@@ -14,9 +14,10 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import UsageError
-from pse_sdk.models.checkpoint import load_stack, save_stack
+from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import Clips, data_folder, load_clips
+from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
@@ -72,7 +73,8 @@ def train(
     ----------
     data : folder with ``index.csv``; ``PSE_DATA`` if None
     voices : folder with tables of voices, for recipes with enrolled voices
-    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh
+    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh, and blocks
+        that they lack start with ``z = 0``
     processes : on a CPU, processes of one thread each with averaged gradients. They beat as many threads in one
         process: the LSTM runs step by step, and two threads spend more time meeting than computing
     resume : go on from ``output/last.ckpt``, to the step
@@ -97,8 +99,8 @@ def train(
         valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
     (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     module = JointTraining(recipe)
-    if start_from is not None and not done:
-        _start_from(module, start_from)
+    if not done:
+        _begin(module, start_from)
     with quiet():
         trainer = make_trainer(recipe, output, processes, minutes)
         trainer.fit(
@@ -143,14 +145,12 @@ def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: P
         say("stopped before the end: the same command with --resume goes on", markup=False)
 
 
-def _start_from(module: JointTraining, path: Path) -> None:
-    weights = load_stack(path)[0].state_dict()
-    try:
-        missing, unknown = module.stack.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
-        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
-    if unknown or any(not name.startswith("bottleneck.") for name in missing):
-        raise UsageError(f"{path}: weights of another model than the recipe's ({[*unknown, *missing][0]})")
+def _begin(module: JointTraining, weights: Path | None) -> None:
+    """Start from weights; what the recipe freezes has to come from them."""
+    trained = begin_with(module.stack, weights) if weights else 0
+    frozen = module.recipe.frozen_blocks
+    if frozen > trained:
+        raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
 
 
 def _steps_done(checkpoint: Path) -> int:

@@ -15,7 +15,6 @@ import lightning
 from lightning.pytorch.callbacks import (
     Checkpoint,
     EarlyStopping,
-    EMAWeightAveraging,
     ModelCheckpoint,
     RichProgressBar,
     Timer,
@@ -23,6 +22,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from pse_sdk.training.averaging import exponential_average
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.schedule import PlateauStep, monitored
 
@@ -64,7 +64,7 @@ def _loggers(output: Path) -> list[Logger]:
 
 def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[lightning.Callback]:
     callbacks: list[lightning.Callback] = [
-        EMAWeightAveraging(decay=recipe.ema),
+        exponential_average(recipe.ema),
         PlateauStep(recipe.validate_every),
         Progress(recipe),
         ModelCheckpoint(
