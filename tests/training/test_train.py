@@ -6,14 +6,18 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.training import train as training
+from pse_sdk.training.data import load_clips
 from pse_sdk.training.recipe import load_recipe
 from pse_sdk.training.schedule import learning_rate_factor
+from pse_sdk.training.speaker.segments import Segment
+from pse_sdk.training.speaker.voices import Voices
 
 SETTINGS = ["steps=4", "batch=2", "validate_every=2", "warmup_steps=1", "decay_steps=2", "model.blocks=2",
             "model.filters=64", "model.channels=16", "model.hidden=16", "mixing.seconds=0.5",
@@ -157,3 +161,18 @@ def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run) -> None:
     after = load_stack(run("a", "steps=2", resume=True))[0].state_dict()
     for name, value in after.items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_voices_of_another_size_than_the_model_takes_are_refused(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "voices").mkdir()
+    for split in ("train", "valid"):
+        clips = load_clips(folder, "speech", split)
+        segments = [Segment(i, at, 8000) for i in range(2) for at in (0, 8000)]
+        Voices(clips, segments, np.ones((4, 1, 8), np.float32)).save(tmp_path / "voices" / f"{split}.npz", "none")
+    settings = ["mixing.scene.enrolled=0.5", "model.speaker_dim=16", "steps=1"]
+    with pytest.raises(UsageError, match=r"8 values.*is 16"):
+        run("a", *settings, voices=tmp_path / "voices")
+    run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
