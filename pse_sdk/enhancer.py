@@ -17,7 +17,7 @@ from pse_sdk.costs import expected_costs
 from pse_sdk.depth_policy import DepthPolicy
 from pse_sdk.errors import UsageError
 from pse_sdk.live_frames import LiveFrames
-from pse_sdk.load import Clocks, LoadMonitor, read_sensors
+from pse_sdk.load import Clocks, LoadMonitor, held_off_s, read_sensors
 from pse_sdk.pcm import PcmFormat, check_rate, pieces, sanitise
 from pse_sdk.personal import Personal
 from pse_sdk.pipeline import Float32, Pipeline
@@ -89,7 +89,11 @@ class Enhancer(Personal):
         self._policy = DepthPolicy(profile, self.description, expected_costs(loaded), _sensors(profile))
         self._monitor = LoadMonitor()
         self._frames = LiveFrames(
-            self._policy, self._statistics, clocks or Clocks(), self._monitor, self.description.hop_seconds
+            self._policy,
+            self._statistics,
+            clocks or Clocks(held_off=held_off_s),
+            self._monitor,
+            self.description.hop_seconds,
         )
         self._lock = threading.Lock()
         self._format: PcmFormat | None = None
