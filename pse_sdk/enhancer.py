@@ -12,20 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pse_sdk.controller import Load
 from pse_sdk.costs import expected_costs
 from pse_sdk.depth_policy import DepthPolicy
-from pse_sdk.enrolment import (
-    EnrolmentReport,
-    enrol,
-    open_speaker_encoder,
-    project_voice,
-    read_enrolment,
-    to_mono_16k,
-)
 from pse_sdk.errors import UsageError
 from pse_sdk.live_frames import LiveFrames
-from pse_sdk.load import Clocks, Load, LoadMonitor, read_sensors
+from pse_sdk.load import Clocks, LoadMonitor, held_off_s, read_sensors
 from pse_sdk.pcm import PcmFormat, check_rate, pieces, sanitise
+from pse_sdk.personal import Personal
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.power import AUTO
 from pse_sdk.profiles import Profile, load_profile
@@ -33,12 +27,12 @@ from pse_sdk.recording import Recording
 from pse_sdk.runtimes.bundled import PERSONAL_MODEL, find_model
 from pse_sdk.runtimes.select import open_runtime
 from pse_sdk.statistics import FrameStatistics, Stats
-from pse_sdk.voice_profile import VoiceProfile, load_voice
+from pse_sdk.voice_profile import VoiceProfile
 
 AnyAudio = npt.NDArray[Any]
 
 
-class Enhancer:
+class Enhancer(Personal):
     """Speech enhancement for recordings (`enhance`) and streams (`process`).
 
     Parameters
@@ -85,22 +79,24 @@ class Enhancer:
         if profile != AUTO:
             profile = load_profile(profile)  # a mistake is told before the model loads
         self._strength_db = _checked_strength(strength_db)
-        self._sample_rate = check_rate(sample_rate)
+        rate = check_rate(sample_rate)
         if model is None and voice is not None:
             model = PERSONAL_MODEL
-        self._runtime = open_runtime(runtime, find_model(model))
-        self.description = self._runtime.description
-        self._policy = DepthPolicy(profile, self.description, expected_costs(self._runtime), _sensors(profile))
+        loaded = open_runtime(runtime, find_model(model))
+        self._pipeline = Pipeline(loaded, rate)
+        self._statistics = FrameStatistics(loaded.description.blocks)
+        super().__init__(loaded, rate, self._statistics.count_replaced, self._pipeline.set_speaker)
+        self._policy = DepthPolicy(profile, self.description, expected_costs(loaded), _sensors(profile))
         self._monitor = LoadMonitor()
-        self._lock = threading.Lock()
-        self._statistics = FrameStatistics(self.description.blocks)
         self._frames = LiveFrames(
-            self._policy, self._statistics, clocks or Clocks(), self._monitor, self.description.hop_seconds
+            self._policy,
+            self._statistics,
+            clocks or Clocks(held_off=held_off_s),
+            self._monitor,
+            self.description.hop_seconds,
         )
-        self._pipeline = Pipeline(self._runtime, self.sample_rate)
+        self._lock = threading.Lock()
         self._format: PcmFormat | None = None
-        self._voice: VoiceProfile | None = None
-        self._speaker: Float32 | None = None
         if voice is not None:
             self.set_voice(voice)
 
@@ -126,7 +122,9 @@ class Enhancer:
     def enhance_blocks(self, blocks: Iterable[AnyAudio], sample_rate: int | None = None) -> Iterator[AnyAudio]:
         """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length."""
         rate = self.sample_rate if sample_rate is None else check_rate(sample_rate)
-        return self._recording(rate, self._policy.offline_depth, self._wet, self._speaker).enhance(blocks)
+        depth, wet = self._policy.offline_depth, self._wet
+        replaced = self._statistics.count_replaced
+        return Recording(self._runtime, rate, depth, wet, self._speaker, replaced).enhance(blocks)
 
     # ---- streams
 
@@ -193,60 +191,6 @@ class Enhancer:
     def latency(self) -> int:
         """Delay of `process` in samples at ``sample_rate``."""
         return self._pipeline.latency
-
-    # ---- whose voice stays
-
-    def enroll(self, audio: AnyAudio | str | Path, sample_rate: int | None = None) -> VoiceProfile:
-        """Learn a voice from a recording of it; from now on, also in a running stream, other talkers are removed too.
-
-        Parameters
-        ----------
-        audio : a file, or [samples] or [samples, channels] (their mean is taken). 5 to 10 s of speech are good;
-            some noise does no harm, another voice does. Only the first minute is used
-        sample_rate : of the samples; the Enhancer's own if None. A file knows its own
-
-        Returns
-        -------
-        The voice profile, to `VoiceProfile.save` and give to `set_voice` another time.
-
-        Raises
-        ------
-        AudioError
-            Less than 2 s of speech, silent, clipped or very noisy: the message has the measured value.
-        UsageError
-            The model has no speaker input.
-        """
-        samples, rate, name = read_enrolment(audio, self.sample_rate if sample_rate is None else sample_rate)
-        voice, _ = self.measure_voice(samples, rate, name)
-        self.set_voice(voice)
-        return voice
-
-    def measure_voice(
-        self, audio: AnyAudio, sample_rate: int, name: str = "enrolment"
-    ) -> tuple[VoiceProfile, EnrolmentReport]:
-        """As `enroll`, but nothing changes here, and what was measured on the recording is told as well."""
-        encoder = open_speaker_encoder(self.description)
-        mono = to_mono_16k(audio, sample_rate)
-        return enrol(mono, self._enhance_for_all, encoder, name)
-
-    def set_voice(self, voice: VoiceProfile | str | Path | None) -> None:
-        """Remove everybody but this voice, also in a running stream; None keeps every voice.
-
-        Raises `AudioError` for a file that is no voice profile, `UsageError` for one of another speaker encoder.
-        """
-        profile = load_voice(voice) if isinstance(voice, (str, Path)) else voice
-        self._speaker = None if profile is None else project_voice(self.description, profile)
-        self._voice = profile
-        self._pipeline.stream.set_speaker(self._speaker)
-
-    def forget(self) -> None:
-        """Keep every voice again, and drop the enrolled one."""
-        self.set_voice(None)
-
-    @property
-    def voice(self) -> VoiceProfile | None:
-        """The enrolled voice."""
-        return self._voice
 
     # ---- depth, profile, strength
 
@@ -318,14 +262,6 @@ class Enhancer:
         return self._frames.run(pipeline, self._wet)
 
     # ---- the rest
-
-    def _recording(self, rate: int, depth: int, wet: float, speaker: Float32 | None) -> Recording:
-        return Recording(self._runtime, rate, depth, wet, speaker, self._statistics.count_replaced)
-
-    def _enhance_for_all(self, audio: Float32) -> Float32:
-        """The whole recording at the deepest depth, 16 kHz, nobody enrolled."""
-        recording = self._recording(self.description.sample_rate, self.max_depth, 1.0, None)
-        return np.concatenate(list(recording.enhance([audio])))
 
     @property
     def _wet(self) -> float:

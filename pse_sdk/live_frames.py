@@ -31,11 +31,11 @@ class LiveFrames:
     def restart(self) -> None:
         """Another stream begins: when its blocks are due is not known yet."""
         self._pace = Pace()
-        self._wait_s = 0.0
+        self._wait_s = self._held_off_s = 0.0
 
     def begin(self, block_s: float) -> None:
         """A block of ``block_s`` seconds was handed over, this moment."""
-        arrival = self._pace.enter(self._clocks.wall(), block_s)
+        arrival = self._pace.enter(self._clocks.wall(), block_s, self._clocks.held_off() - self._held_off_s)
         # A block of several frames may take as many deadlines: each bears its part of the wait.
         self._wait_s = (arrival.late_s or 0.0) * min(1.0, self._hop_s / max(block_s, self._hop_s))
         self._statistics.count_late_start(bool(arrival.late_s), arrival.stalled)
@@ -46,6 +46,7 @@ class LiveFrames:
         frame = self._guarded(pipeline, wet)
         ended = self._clocks.wall()
         self._pace.leave(ended)
+        self._held_off_s = self._clocks.held_off()
         wall, cpu = ended - wall, self._clocks.cpu() - cpu
         late = self._policy.observe(frame, wall, cpu, self._wait_s, self._monitor.load)
         self._statistics.add_frame(frame.heard, wall, cpu, late, frame.resting)

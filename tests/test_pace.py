@@ -94,6 +94,19 @@ def test_a_wait_for_the_core_is_told_to_the_millisecond(waits: list[float], seed
     assert late(told)[ENOUGH:] == pytest.approx(waited[ENOUGH:], abs=1e-3)
 
 
+def test_a_stream_that_begins_on_a_busy_core_is_followed_where_the_system_tells_of_waits() -> None:
+    """Two blocks in three begin late; without being told why, that may as well be how they are delivered."""
+    waits = [0.0 if n % 3 == 0 else 0.003 + 0.001 * (n % 5) for n in range(300)]
+    told, untold = Pace(), Pace()
+    seen = []
+    for at, wait in zip(paced(300), waits, strict=True):
+        seen.append((told.enter(at + wait, BLOCK, wait).late_s, untold.enter(at + wait, BLOCK).late_s))
+        for pace in (told, untold):
+            pace.leave(at + wait + COMPUTE)
+    assert [late_s for late_s, _ in seen[100:]] == pytest.approx(waits[100:], abs=1e-4)
+    assert {late_s for _, late_s in seen} == {None}
+
+
 @given(st.floats(0.0105, 0.3))
 def test_a_stall_longer_than_a_block_is_told_until_it_is_caught_up(stall: float) -> None:
     n = 2 * ENOUGH
