@@ -107,7 +107,6 @@ def test_a_silent_item_is_counted_and_the_others_are_scored(run, pairs: Path, tm
 
 def test_noisy_recordings_alone_are_scored_without_a_reference(run, pairs: Path, tmp_path: Path) -> None:
     pytest.importorskip("speechmos")
-    pytest.importorskip("pesq")
     (tmp_path / "noisy").mkdir()
     shutil.copy(pairs / "noisy" / "0.flac", tmp_path / "noisy")
     code, out, _ = run(pairs / "better", "--noisy", tmp_path / "noisy")
@@ -133,7 +132,8 @@ def test_the_list_of_mixtures_is_written_for_other_systems(run, data: Path, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "unknown model 'nonsense'"),
+        (["nonsense"], "nonsense: no such folder, and neither a model file"),
+        (["gone.onnx"], "gone.onnx"),
         (["a=small", "a=personal"], "two systems are called 'a'"),
         (["small", "--depth", 9], "no depth 9; it has 1 to 5"),
         (["small", "--metrics", "mos"], "unknown metric 'mos': choose of si_sdr, pesq"),
@@ -147,7 +147,7 @@ def test_a_mistake_is_one_line(
     run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[object], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, err = run("--noisy", pairs / "noisy", "--clean", pairs / "clean", *arguments)
+    code, _, err = run(*of(pairs), *arguments)
     assert (code, len(err.strip().splitlines())) == (1, 1)
     assert message in err
 
