@@ -1,0 +1,1 @@
+"""The papers' comparisons on our data: what is trained, scored, and printed beside what they printed."""
