@@ -43,7 +43,9 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Values) -> Estimate:
-    """Mean and 95 % interval over the items that have a value. The same values give the same interval.
+    """Mean and 95 % interval over the items that have a value; of one item no interval.
+
+    The same values give the same interval.
 
     Items are resampled, not outputs: the interval says what another choice of items of this kind would have done.
     """
@@ -51,6 +53,8 @@ def estimate(values: Values) -> Estimate:
     if not len(there):
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     x, w = values.at(there)
+    if len(x) == 1:
+        return Estimate(float(x[0]), float("nan"), float("nan"), 1)
     drawn = np.random.default_rng(SEED).integers(len(x), size=(RESAMPLES, len(x)))
     means = (x * w)[drawn].sum(axis=1) / w[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

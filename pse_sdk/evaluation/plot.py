@@ -49,6 +49,7 @@ def plot_report(report: Report, path: Path) -> None:
             _level(row, summary(report, report.variants[0])[key], "0.4", report.variants[0].name)
     for panel, title in zip(panels[-1], COSTS, strict=True):
         panel.set_xlabel(title)
+        panel.margins(x=0.06)  # room for the depth beside the last marker
         panel.set_xlim(left=0)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9, frameon=False)

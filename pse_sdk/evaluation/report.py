@@ -86,13 +86,13 @@ class Report:
         return {f"{band:g} dB": np.flatnonzero([b == band for b in bands]) for band in known}
 
     def noise_classes(self) -> dict[str, npt.NDArray[np.intp]]:
-        """Items by noise class, the most frequent first; classes of fewer than five are pooled."""
+        """Items by noise class, the most frequent first; those of fewer than five are pooled, if any is left."""
         names = np.array([label.noise for label in self.labels])
         known, counts = np.unique(names[names != ""], return_counts=True)
         order = sorted(zip(-counts, known, strict=True))
         groups = {str(name): np.flatnonzero(names == name) for count, name in order if -count >= FEWEST_ITEMS}
         rest = np.flatnonzero(~np.isin(names, [*groups, ""]))
-        return groups | ({OTHERS: rest} if len(rest) else {})
+        return groups | ({OTHERS: rest} if groups and len(rest) else {})
 
 
 def summary(report: Report, variant: Variant) -> dict[str, Estimate]:

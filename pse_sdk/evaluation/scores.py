@@ -113,10 +113,10 @@ def _wer(sentences: Sequence[str]) -> Function:
 
 METRICS = {
     "si_sdr": Metric(_si_sdr),
-    "pesq": Metric(_pesq, ("pesq", "pystoi", "speechmos")),
-    "stoi": Metric(_stoi, ("pesq", "pystoi", "speechmos")),
+    "pesq": Metric(_pesq, ("pesq",)),
+    "stoi": Metric(_stoi, ("pystoi",)),
     "tsos": Metric(_tsos, ("scipy",)),
-    "dnsmos": Metric(_dnsmos, ("pesq", "pystoi", "speechmos"), needs_target=False),
+    "dnsmos": Metric(_dnsmos, ("speechmos", "librosa"), needs_target=False),
     "wer": Metric(_wer, ("pocketsphinx",), needs_target=False, needs_words=True),
 }
 

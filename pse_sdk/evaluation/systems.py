@@ -16,7 +16,7 @@ from pse_sdk.evaluation.alignment import delay
 from pse_sdk.evaluation.items import SAMPLE_RATE, Item, Recordings, Samples, read_mono
 from pse_sdk.evaluation.pairs import check_lengths, matching
 from pse_sdk.profiling.frames import Time, TimedDepth
-from pse_sdk.runtimes.bundled import find_model
+from pse_sdk.runtimes.bundled import bundled_models, find_model
 from pse_sdk.runtimes.select import SUFFIXES, open_runtime
 
 UNPROCESSED = "unprocessed"
@@ -174,6 +174,9 @@ def _system(text: str, depths: Sequence[int], runtime: str) -> System:
     if path.is_dir():
         return Folder(name or path.resolve().name, path)
     kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
+    if path.suffix not in kinds and what not in bundled_models():
+        raise UsageError(f"{what}: no such folder, and neither a model file (.onnx, .tflite) nor a bundled model "
+                         f"({', '.join(bundled_models())})")  # fmt: skip
     runtime = kinds.get(path.suffix, runtime)
     description = open_runtime(runtime, find_model(what)).description
     wrong = [depth for depth in depths if not 1 <= depth <= description.blocks]

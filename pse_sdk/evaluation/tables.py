@@ -22,10 +22,11 @@ SURE = "*"
 
 
 class Cell(NamedTuple):
-    """A figure, and the interval round it."""
+    """A figure, the interval round it, and half of that interval: narrow enough for a terminal."""
 
     text: str
     interval: str = ""
+    half: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Sheet:
     rows: list[tuple[Cell, ...]]
 
     def to_rich(self) -> Table:
-        """Intervals under the figures."""
+        """Half of the interval under each figure."""
         table = Table(title=self.title, title_justify="left", title_style="bold", padding=(0, 0, 0, 1), box=None)
         for number, heading in enumerate(self.header):
             table.add_column(heading, justify="right" if number else "left", no_wrap=True)
@@ -48,7 +49,7 @@ class Sheet:
     def to_markdown(self) -> str:
         """Intervals behind the figures."""
         lines = [f"**{self.title}**", "", f"| {' | '.join(self.header)} |", "|---" * len(self.header) + "|"]
-        lines += [f"| {' | '.join(' '.join(filter(None, cell)) for cell in row)} |" for row in self.rows]
+        lines += [f"| {' | '.join(' '.join(filter(None, cell[:2])) for cell in row)} |" for row in self.rows]
         return "\n".join(lines)
 
 
@@ -136,7 +137,9 @@ def _cell(e: Estimate, digits: int, signed: bool = False, mark: bool = False) ->
         return Cell("")
     sign = "+" if signed else ""
     text = f"{e.mean:{sign}.{digits}f}" + (SURE if mark and e.sign else "")
-    return Cell(text, f"({e.low:{sign}.{digits}f} {e.high:{sign}.{digits}f})")
+    if e.items == 1:
+        return Cell(text)
+    return Cell(text, f"({e.low:{sign}.{digits}f} {e.high:{sign}.{digits}f})", f"±{(e.high - e.low) / 2:.{digits}f}")
 
 
 def _cost(variant: Variant) -> tuple[Cell, Cell]:
@@ -147,8 +150,8 @@ def _cost(variant: Variant) -> tuple[Cell, Cell]:
 
 
 def _of(report: Report) -> str:
-    return f"{len(report.labels)} items; 95 % intervals in brackets"
+    return f"{len(report.labels)} items, means and 95 % intervals"
 
 
 def _two_lines(cell: Cell) -> Text:
-    return Text.assemble(cell.text, ("\n" + cell.interval if cell.interval else "", "dim"))
+    return Text.assemble(cell.text, ("\n" + cell.half if cell.half else "", "dim"))

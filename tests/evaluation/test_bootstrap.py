@@ -37,6 +37,9 @@ def test_items_without_a_value_are_left_out() -> None:
     with_gap = estimate(equal(np.array([1.0, np.nan, 3.0, 2.0])))
     assert with_gap == estimate(equal(np.array([1.0, 3.0, 2.0])))
     assert (with_gap.mean, with_gap.items) == (2, 3)
+    one = estimate(equal(np.array([np.nan, 3.0])))
+    assert (one.mean, one.sign, one.items) == (3, 0, 1)
+    assert np.isnan(one.low)
     nothing = estimate(equal(np.array([np.nan, np.nan])))
     assert nothing.items == 0
     assert np.isnan(nothing.mean)
