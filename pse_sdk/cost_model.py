@@ -35,11 +35,11 @@ OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # of exp(-5) if stalls came on as they did.
 GAIN_LATE = 0.001
 CALM = 5.0
-# Waits for a core are averaged over half a second. To give up depth for all frames costs more than for those that
-# waited: on 4 held-out mixtures, depth 1 in a random third of the frames stood 0.9 dB SI-SDR below depth 5 throughout,
-# depth 1 throughout 1.7 dB. So no more than a mean deviation is added to the mean: what every other frame meets counts
-# in full.
+# Waits for a core are averaged over half a second, and count with this many mean deviations above their mean: what
+# every third frame meets so counts in full, what is rare hardly. With one deviation more depth is kept, and on replayed
+# waits no more frames are late; but on a real core a deeper network waits longer as well, and more were.
 GAIN_WAIT = 0.02
+WAIT_DEVIATIONS = 2.0
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 # What a frame costs before anything was measured: a call's own time, and multiply-accumulates per second by precision.
@@ -190,4 +190,4 @@ class WaitEstimate:
     @property
     def usual_s(self) -> float:
         """Seconds to leave for the wait of a frame that has not come yet."""
-        return self._mean + self._deviation
+        return self._mean + WAIT_DEVIATIONS * self._deviation
