@@ -86,7 +86,9 @@ def verdict(results: Results) -> str:
     if speedup is None:
         return ""
     met = "reached" if speedup >= WANTED_SPEEDUP else "missed"
-    return f"E3Net with N = 4 needs {speedup:.2f} times less of real time than pDCCRN; {WANTED_SPEEDUP:g} wanted: {met}."
+    return (
+        f"E3Net with N = 4 needs {speedup:.2f} times less of real time than pDCCRN; {WANTED_SPEEDUP:g} wanted: {met}."
+    )
 
 
 def terminal_table(results: Results) -> Table:
