@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pse_sdk.files import write_atomically
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.bloom import ITEMS, Job, Outcome
-from pse_sdk.training.reproduce.paper import PAPER, TITLES, Finding, findings
+from pse_sdk.training.reproduce.paper import OURS, PAPER, TITLES, Finding, findings
 from pse_sdk.training.reproduce.plot import plot_gains
 from pse_sdk.training.reproduce.score import Gains
+
+# Rows that a complete comparison has, whatever the block type.
+MAIN = (*PAPER, *OURS)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class TextTable:
     rows: list[list[str]]
 
     def to_rich(self) -> Table:
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=self.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for i, name in enumerate(self.header):
             table.add_column(name, justify="right" if i else "left")
         for row in self.rows:
@@ -74,7 +78,10 @@ class Report:
         header = ["depth", *(str(d + 1) for d in range(depths))]
         rows = []
         for row, name in TITLES.items():
-            ours = [f"{gain:.2f}" for gain in self.rows[kind][row].mean(0)] if row in self.rows[kind] else [""] * depths
+            if row not in self.rows[kind] and row not in MAIN:
+                continue
+            done = row in self.rows[kind]
+            ours = [f"{gain:.2f}" for gain in self.rows[kind][row].mean(0)] if done else ["missing"] * depths
             theirs = [f"{gain:.2f}" for gain in PAPER[row]] if row in PAPER else [""] * printed
             rows.append([name, *ours, *theirs])
         seen = f"{recipe.steps} steps of {recipe.batch} x {recipe.mixing.seconds:g} s"
