@@ -12,21 +12,26 @@ from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.torch import TorchRuntime, describe
 
 from pse_sdk.models.stack import BloomStack
+from pse_sdk.models.window_model import WindowModel
 
 
 def describe_export(
     stack: BloomStack, name: str, precision: str, licence: str, training: Mapping[str, Any]
 ) -> ModelDescription:
     """The description of a file made of ``stack``, with torch's own answer to the self-test."""
-    description = dataclasses.replace(describe(stack, name, precision, licence, training), weights=fingerprint(stack))
-    answers = self_test.answers(TorchRuntime(stack, description))
-    return dataclasses.replace(description, self_test=self_test.encode(answers))
+    return sign(describe(stack, name, precision, licence, training), stack)
 
 
-def fingerprint(stack: BloomStack) -> str:
+def sign(description: ModelDescription, model: WindowModel) -> ModelDescription:
+    """The description with the fingerprint of the model's weights, and torch's answer to the self-test."""
+    answers = self_test.answers(TorchRuntime(model, description))
+    return dataclasses.replace(description, weights=fingerprint(model), self_test=self_test.encode(answers))
+
+
+def fingerprint(model: WindowModel) -> str:
     """A sha256 over the names and values of all weights: equal for files of any kind made of the same ones."""
     digest = hashlib.sha256()
-    for name, value in sorted(stack.state_dict().items()):
+    for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().float().contiguous().numpy().tobytes())
     return digest.hexdigest()

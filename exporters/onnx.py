@@ -25,6 +25,7 @@ from pse_sdk.files import write_atomically
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
 from pse_sdk.models.head import Head
 from pse_sdk.models.stack import BloomStack
+from pse_sdk.models.window_model import WindowModel
 
 
 def export_onnx(
@@ -41,14 +42,18 @@ def export_onnx(
     Raises `ModelError`, and writes nothing, if the exported graph does not compute what torch computes.
     """
     description = describe_export(stack, name, precision, licence, training or {})
-    model = build(stack, description, precision)
+    write_checked(build(stack, description, precision), stack, path, precision)
+    return description
+
+
+def write_checked(graph: onnx.ModelProto, model: WindowModel, path: Path, precision: Precision) -> None:
+    """Write an exported graph to ``path`` if it computes what ``model`` does; else raise `ModelError`."""
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / "model.onnx"
-        onnx.save(model, candidate)
-        check_parity(stack, candidate, minimum_db=PARITY_DB[precision])
+        onnx.save(graph, candidate)
+        check_parity(model, candidate, minimum_db=PARITY_DB[precision])
         with write_atomically(path) as temporary:
             temporary.write_bytes(candidate.read_bytes())
-    return description
 
 
 def build(
@@ -89,7 +94,7 @@ def build(
     g.into("Identity", [output], "enhanced")
     g.into("Concat", hidden, "hidden_out", axis=0)
     g.into("Concat", cell, "cell_out", axis=0)
-    return _model(g, description)
+    return finish(g, description)
 
 
 def _write_block(g: GraphWriter, stack: BloomStack, i: int, zbar: str, hidden: str, cell: str) -> list[str]:
@@ -110,7 +115,9 @@ def _write_head(g: GraphWriter, stack: BloomStack, i: int, z: str, h: str) -> li
     return [layers.write_head(g, head, z, h, f"head{i + 1}")]
 
 
-def _model(g: GraphWriter, d: ModelDescription) -> onnx.ModelProto:
+def finish(g: GraphWriter, d: ModelDescription) -> onnx.ModelProto:
+    """The graph with the inputs and outputs that the format asks for, and the description in its metadata."""
+
     def floats(name: str, *shape: int | str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 

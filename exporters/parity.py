@@ -13,7 +13,7 @@ from pse_sdk.runtimes.select import open_file
 from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
-from pse_sdk.models.stack import BloomStack
+from pse_sdk.models.window_model import WindowModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -25,13 +25,13 @@ FRAMES = 60
 SEED = 0
 
 
-def check_parity(stack: BloomStack, path: Path, minimum_db: float) -> float:
+def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
     """The worst SNR in dB of the file's output against torch; raises `ModelError` below ``minimum_db``."""
     exported = open_file(path)
-    reference = TorchRuntime(stack, exported.description)
-    blocks = stack.config.blocks
+    reference = TorchRuntime(model, exported.description)
+    blocks = model.config.blocks
     rng = np.random.default_rng(SEED)
-    windows = _windows(rng, stack.config.window, stack.config.hop)
+    windows = _windows(rng, model.config.window, model.config.hop)
     schedules = {f"depth {depth}": [(depth, depth)] * FRAMES for depth in range(1, blocks + 1)}
     random_depths = rng.integers(1, blocks + 1, FRAMES)
     schedules["random depth changes"] = [(int(d), int(rng.integers(1, d + 1))) for d in random_depths]

@@ -15,16 +15,18 @@ from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.models.complexity import complexity
 from pse_sdk.models.encoder import Bottleneck
 from pse_sdk.models.stack import BloomStack, StackState
+from pse_sdk.models.window_model import WindowModel
 
 
 class TorchRuntime:
-    """A `BloomStack` behind the `Runtime` protocol."""
+    """A `BloomStack`, or another model of its interface, behind the `Runtime` protocol."""
 
     name = "torch"
 
-    def __init__(self, stack: BloomStack, description: ModelDescription, path: Path | None = None) -> None:
+    def __init__(self, model: WindowModel, description: ModelDescription, path: Path | None = None) -> None:
         self.path = path
-        self.stack = stack.eval()
+        self.model = model
+        model.eval()
         self.description = description
 
     @classmethod
@@ -34,18 +36,18 @@ class TorchRuntime:
         return cls(stack, describe(stack, path.stem, "fp32", "", training), path)
 
     def open_stream(self) -> TorchStream:
-        return TorchStream(self.stack)
+        return TorchStream(self.model)
 
 
 class TorchStream:
-    def __init__(self, stack: BloomStack) -> None:
-        self._stack = stack
-        self._state: StackState = stack.initial_state()
+    def __init__(self, model: WindowModel) -> None:
+        self._model = model
+        self._state: StackState = model.initial_state()
         self._speaker: torch.Tensor | None = None
 
     @torch.inference_mode()
     def step(self, windows: Float32, depth: int, head: int) -> Float32:
-        (enhanced,), hidden, cell = self._stack.step_windows(
+        (enhanced,), hidden, cell = self._model.step_windows(
             torch.from_numpy(np.array(windows, np.float32))[None],
             self._state.hidden,
             self._state.cell,
@@ -72,7 +74,7 @@ class TorchStream:
         self._state.cell[depth:] = 0
 
     def reset(self) -> None:
-        self._state = self._stack.initial_state()
+        self._state = self._model.initial_state()
 
 
 def describe(

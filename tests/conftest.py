@@ -21,6 +21,8 @@ from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.checkpoint import save_stack
+from pse_sdk.models.pdccrn import Pdccrn
+from pse_sdk.models.pdccrn_config import PdccrnConfig
 
 hypothesis.settings.register_profile(
     "pse", deadline=None, max_examples=25, derandomize=True,
@@ -45,6 +47,27 @@ def make_stack(config: StackConfig, seed: int = 0) -> BloomStack:
     for head in stack.heads:
         torch.nn.init.normal_(head.mask.weight, std=0.5)
     return stack.eval()
+
+
+TINY_PDCCRN = PdccrnConfig(channels=(3, 4), lstm=6, window=32, hop=16, speaker_dim=5)
+
+
+def make_pdccrn(config: PdccrnConfig, seed: int = 0) -> Pdccrn:
+    """A pDCCRN whose normalisations have seen something, and whose masks differ from frame to frame."""
+    torch.manual_seed(seed)
+    model = Pdccrn(config)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    for weight in (model.decoder[-1].real, model.decoder[-1].imaginary):
+        torch.nn.init.normal_(weight, std=0.3)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def pdccrn() -> Pdccrn:
+    return make_pdccrn(TINY_PDCCRN)
 
 
 @pytest.fixture(scope="session", autouse=True)

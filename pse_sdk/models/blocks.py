@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pse_sdk.models.activation import PReLU
 from pse_sdk.models.config import StackConfig
 from pse_sdk.models.norm import STATISTICS, ChannelNorm
 
@@ -31,7 +32,7 @@ class E3NetBlock(nn.Module):
         self.lstm = nn.LSTM(config.channels, config.channels, batch_first=True)
         self.feed_norm = nn.LayerNorm(config.channels)
         self.expand = nn.Linear(config.channels, config.hidden)
-        self.prelu = nn.PReLU()
+        self.prelu = PReLU()
         self.reduce = nn.Linear(config.hidden, config.channels)
         self._spread_memory(config.channels)
 
@@ -75,10 +76,10 @@ class ConvTasNetBlock(nn.Module):
         self.cell_size = 2 * STATISTICS
         self.causal = config.norm != "global"
         self.expand = nn.Linear(config.channels, config.hidden)
-        self.expand_prelu = nn.PReLU()
+        self.expand_prelu = PReLU()
         self.expand_norm = ChannelNorm(config.hidden, config.norm)
         self.depthwise = nn.Conv1d(config.hidden, config.hidden, config.kernel, groups=config.hidden)
-        self.depthwise_prelu = nn.PReLU()
+        self.depthwise_prelu = PReLU()
         self.depthwise_norm = ChannelNorm(config.hidden, config.norm)
         self.reduce = nn.Linear(config.hidden, config.channels)
 

@@ -14,6 +14,8 @@ from torch import nn
 from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.config import StackConfig
+from pse_sdk.models.pdccrn import Pdccrn
+from pse_sdk.models.pdccrn_config import PdccrnConfig
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.models.stack import BloomStack
 
@@ -31,6 +33,22 @@ def load_stack(path: Path) -> tuple[BloomStack, dict[str, Any]]:
         raise ModelError(f"no weights at {path}: `pse train` writes OUTPUT/model.safetensors")
     stack, training = _load(path, lambda config: BloomStack(StackConfig(**config)), "pse train")
     return stack, training
+
+
+def save_pdccrn(model: Pdccrn, path: Path, training: Mapping[str, Any]) -> None:
+    """Write weights, config, and what is known of the training."""
+    _save(model, model.config.to_dict(), path, training)
+
+
+def load_pdccrn(path: Path) -> tuple[Pdccrn, dict[str, Any]]:
+    """The model and its training record; raises `ModelError` for anything that is not such a file."""
+    if not path.is_file():
+        raise ModelError(f"no weights at {path}: `pse reproduce e3net` writes OUTPUT/pdccrn.safetensors")
+
+    def make(config: dict[str, Any]) -> Pdccrn:
+        return Pdccrn(PdccrnConfig(**(config | {"channels": tuple(config["channels"])})))
+
+    return _load(path, make, "pse reproduce e3net")
 
 
 def save_speaker_encoder(encoder: SpeakerEncoder, path: Path, training: Mapping[str, Any]) -> None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pse_sdk.models.complex_layers import ComplexConv, ComplexTransposedConv
 from pse_sdk.models.config import StackConfig
+from pse_sdk.models.pdccrn import Pdccrn
+from pse_sdk.models.pdccrn_config import PdccrnConfig
 from pse_sdk.models.stack import BloomStack
 
 
@@ -39,6 +42,22 @@ def complexity(config: StackConfig) -> list[DepthCost]:
     with torch.device("meta"):
         stack = BloomStack(config)
     return [_cost(stack, depth) for depth in range(1, config.blocks + 1)]
+
+
+def pdccrn_complexity(config: PdccrnConfig) -> DepthCost:
+    """`DepthCost` of a pDCCRN; a complex multiplication counts as four, the Fourier transforms not at all."""
+    with torch.device("meta"):
+        model = Pdccrn(config)
+    macs = _count_matrices([model.lstm, model.projection])
+    layers = [*model.encoder, *reversed(list(model.decoder))]
+    # Layer i of either side works at the frequencies between convolution i and the one above it: an encoder's kernel is
+    # applied at each output, a decoder's at each input.
+    bins = [config.bins // 2 ** (i + 1) for i in range(len(config.channels))]
+    for layer, count in zip(layers, bins * 2, strict=True):
+        assert isinstance(layer, (ComplexConv, ComplexTransposedConv))
+        macs += layer.matrix().numel() * count
+    parameters = _count([model])
+    return DepthCost(1, parameters, parameters, macs * config.frames_per_second)
 
 
 def _cost(stack: BloomStack, depth: int) -> DepthCost:

@@ -15,6 +15,7 @@ from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.schedule import schedulers
 
 # What the loaders of validation data hold, in their order.
 VALIDATION_SETS = ("si_sdr", "two_talkers")
@@ -49,14 +50,7 @@ class JointTraining(lightning.LightningModule):
         in_blocks = [p for p in trained if id(p) in matrices]
         others = [p for p in trained if id(p) not in matrices]
         optimizer = MuonAdamW(in_blocks, others, self.recipe.learning_rate, self.recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def learning_rate_factor(self, step: int) -> float:
-        """Linear warm-up, constant, linear decay to zero over the last ``decay_steps``."""
-        up = (step + 1) / max(1, self.recipe.warmup_steps)
-        down = (self.recipe.steps - step) / max(1, self.recipe.decay_steps)
-        return max(0.0, min(1.0, up, down))
+        return [optimizer], schedulers(optimizer, self.recipe)
 
     def training_step(self, batch: Batch) -> Tensor:
         generator = self._generator()

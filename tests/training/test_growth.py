@@ -45,7 +45,7 @@ def test_new_depths_start_as_the_deepest_trained_one(kind: str, tmp_path: Path) 
 def test_a_step_changes_all_that_is_new_and_nothing_that_is_frozen(kind: str, tmp_path: Path) -> None:
     before, module = grown(CONFIGS[kind].replace(blocks=4), 2, tmp_path, heads=2, warmup_steps=0, decay_steps=1)
     module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
-    optimizer = module.configure_optimizers()["optimizer"]
+    (optimizer,), _ = module.configure_optimizers()
     start = {name: value.clone() for name, value in module.stack.state_dict().items()}
     for _ in range(3):  # the first gradient of a silent block reaches only what silences it
         optimizer.zero_grad()

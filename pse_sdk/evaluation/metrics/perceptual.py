@@ -13,10 +13,16 @@ from speechmos import dnsmos
 Samples = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 16000
+# What pystoi returns where it cannot tell.
+TOO_SHORT_FOR_STOI = 1e-5
+# It looks at 30 frames at once, of 25.6 ms and half as far apart.
+SHORTEST_FOR_STOI = int(0.4 * SAMPLE_RATE)
 
 
 def pesq_wb(output: Samples, target: Samples) -> float:
     """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where it finds no utterance. [samples] at 16 kHz each."""
+    if not (output.any() and target.any()):  # the library divides by the peak
+        return float("nan")
     try:
         return float(pesq(SAMPLE_RATE, target, output, "wb"))
     except PesqError:
@@ -24,10 +30,13 @@ def pesq_wb(output: Samples, target: Samples) -> float:
 
 
 def short_time_intelligibility(output: Samples, target: Samples) -> float:
-    """STOI (doi 10.1109/TASL.2011.2114881), 0 to 1."""
+    """STOI (doi 10.1109/TASL.2011.2114881), 0 to 1; NaN where less than 0.4 s of speech is left to look at."""
+    if len(target) < SHORTEST_FOR_STOI or not target.any():
+        return float("nan")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of silent frames
-        return float(stoi(target, output, SAMPLE_RATE))
+        score = float(stoi(target, output, SAMPLE_RATE))
+    return float("nan") if score == TOO_SHORT_FOR_STOI else score
 
 
 def dns_mos(output: Samples) -> dict[str, float]:

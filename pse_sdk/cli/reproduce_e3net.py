@@ -1,0 +1,64 @@
+"""``pse reproduce e3net``: E3Net against pDCCRN, on our data. Needs the ``[train]``, ``[export]``, ``[eval]`` extras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pse_sdk.errors import UsageError
+
+MINUTES = 5.0
+
+
+def e3net(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for weights and logs.")],
+    minutes: Annotated[
+        float | None, typer.Option(help="Training of each model, in minutes of processor time; 5 if not given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Train each model for so many steps instead.")] = None,
+    data: Annotated[Path | None, typer.Option(envvar="PSE_DATA", help="Folder with index.csv.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.md", help="Where the table goes; figures and plot beside it. In OUTPUT if not given."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="Turns of 50 frames in which speed is measured.")] = 6,
+    speed_only: Annotated[bool, typer.Option(help="Measure only the speed; keep what is known of quality.")] = False,
+    quality_only: Annotated[bool, typer.Option(help="Train and score only; keep what is known of speed.")] = False,
+) -> None:
+    """Train E3Net (2, 4, 8 blocks) and pDCCRN (large, small) equally long, and print size, speed and quality.
+
+    A model that OUTPUT holds already, trained with the same settings, is not trained again.
+    """
+    try:
+        from pse_sdk.training.data import data_folder
+        from pse_sdk.training.recipe import load_recipe
+        from pse_sdk.training.reproduce.e3net import report, run
+        from pse_sdk.training.reproduce.e3net.budget import Budget
+    except ImportError as error:
+        raise UsageError(f"this needs {error.name}: pip install 'pse-sdk[train,export,eval]'") from None
+    if speed_only and quality_only:
+        raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
+    budget = Budget(MINUTES if minutes is None and steps is None else minutes, steps)
+    recipe = load_recipe("e3net-comparison", settings or ())
+    output.mkdir(parents=True, exist_ok=True)
+    page = page or output / "reproduce-e3net.md"
+    results = report.Results.read(page.with_suffix(".json"))
+    tell = Console(stderr=True, soft_wrap=True).print
+
+    def keep() -> None:
+        run.write(results, page)
+
+    if not quality_only:
+        run.measure_all_speeds(results, turns, tell)
+        keep()
+    if not speed_only:
+        run.measure_all_qualities(results, recipe, budget, data_folder(data), output, keep, tell)
+    console = Console()
+    console.print(report.terminal_table(results))
+    console.print(report.verdict(results))

@@ -1,0 +1,59 @@
+"""The whole comparison: speed, then one training after the other, each scored as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pse_sdk.machine import this_machine
+from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.reproduce.e3net import report
+from pse_sdk.training.reproduce.e3net.budget import Budget
+from pse_sdk.training.reproduce.e3net.candidates import CANDIDATES
+from pse_sdk.training.reproduce.e3net.quality import Pair, score, score_noisy
+from pse_sdk.training.reproduce.e3net.report import Results
+from pse_sdk.training.reproduce.e3net.speed import TURN, measure_speed
+from pse_sdk.training.reproduce.e3net.train import train
+from pse_sdk.training.train import VALID, VALID_ITEMS, VALID_SEED, mixtures
+
+Tell = Callable[[str], None]
+
+
+def measure_all_speeds(results: Results, turns: int, tell: Tell) -> None:
+    """Replace what is known of the speed."""
+    results.speed = measure_speed(CANDIDATES, turns, tell)
+    frames = f"median of {turns * TURN} frames paced as a microphone delivers them, in turns"
+    results.conditions["Speed"] = f"one thread of ONNX Runtime on {this_machine()}, {frames}"
+
+
+def measure_all_qualities(
+    results: Results, recipe: Recipe, budget: Budget, data: Path, output: Path, done: Callable[[], None], tell: Tell
+) -> None:
+    """Train and score every candidate; ``done`` is called after each."""
+    pairs = _pairs(data)
+    results.noisy = {name: sum(getattr(pair, name) for pair in pairs) / len(pairs) for name in ("si_sdr", "pesq")}
+    results.conditions["Training"] = f"{budget}, batches of {recipe.batch} x {recipe.mixing.seconds:g} s"
+    results.conditions["Quality"] = (
+        f"{VALID_ITEMS} held-out mixtures at 0 to 15 dB, nobody enrolled; "
+        f"unprocessed {results.noisy['si_sdr']:.2f} dB SI-SDR, PESQ {results.noisy['pesq']:.3f}; ± standard error"
+    )
+    for candidate in CANDIDATES:
+        tell(f"training {candidate.label}")
+        model, record = train(candidate, recipe, budget, data, output)
+        tell(f"scoring {candidate.label}: {record['steps']} steps, {record['wall_minutes']:.1f} min by the clock")
+        results.training[candidate.name] = {k: v for k, v in record.items() if k != "asked"}
+        results.quality[candidate.name] = score(model, pairs)
+        done()
+
+
+def write(results: Results, page: Path) -> None:
+    """The page, and beside it the figures as .json and, where there are any to draw, the plot as .png."""
+    results.write(page.with_suffix(".json"))
+    report.write_page(results, page)
+    if report.drawable(results):
+        report.draw(results, page.with_suffix(".png"))
+
+
+def _pairs(data: Path) -> list[Pair]:
+    valid = mixtures(data, "valid", VALID, VALID_ITEMS, VALID_SEED)
+    return score_noisy([valid[i][:2] for i in range(VALID_ITEMS)])
