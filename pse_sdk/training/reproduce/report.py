@@ -31,9 +31,9 @@ class TextTable:
     rows: list[list[str]]
 
     def to_rich(self) -> Table:
-        table = Table(title=self.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table = Table(title=self.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         for i, name in enumerate(self.header):
-            table.add_column(name, justify="right" if i else "left")
+            table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -81,12 +81,12 @@ class Report:
             if row not in self.rows[kind] and row not in MAIN:
                 continue
             done = row in self.rows[kind]
-            ours = [f"{gain:.2f}" for gain in self.rows[kind][row].mean(0)] if done else ["missing"] * depths
+            ours = [f"{gain:.2f}" for gain in self.rows[kind][row].mean(0)] if done else ["-"] * depths
             theirs = [f"{gain:.2f}" for gain in PAPER[row]] if row in PAPER else [""] * printed
             rows.append([name, *ours, *theirs])
         seen = f"{recipe.steps} steps of {recipe.batch} x {recipe.mixing.seconds:g} s"
-        title = f"{kind}: SI-SDR gain in dB after {seen}, {ITEMS} held-out mixtures; [d]: the paper's at depth d"
-        return TextTable(title, [*header, *(f"[{d + 1}]" for d in range(printed))], rows)
+        title = f"{kind}: SI-SDR gain in dB after {seen}, {ITEMS} held-out mixtures; (d): the paper's at depth d"
+        return TextTable(title, [*header, *(f"({d + 1})" for d in range(printed))], rows)
 
     def _markdown(self) -> str:
         parts = []

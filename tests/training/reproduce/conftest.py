@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pse_sdk.models import StackConfig
+from pse_sdk.training import train
 from pse_sdk.training.data import Clip, Clips
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.recipe import Recipe
-from pse_sdk.training.reproduce import stages
 from pse_sdk.training.reproduce.stages import Trial
 
 MODEL = StackConfig(blocks=3, filters=64, channels=16, hidden=16, window=32, hop=16)
@@ -29,7 +29,7 @@ def clips(kind: str, speakers: int = 4, per_speaker: int = 2, length: int = 4000
 
 @pytest.fixture
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    monkeypatch.setattr(stages, "load_clips", lambda _, kind, split: clips(kind))
+    monkeypatch.setattr(train, "load_clips", lambda _, kind, split: clips(kind))
     return Trial(RECIPE, Path("nowhere"), tmp_path)
 
 
