@@ -28,7 +28,7 @@ class Size(str, Enum):
 
 
 def bloom(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for weights, scores, table and plot.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for weights and scores.")],
     blocks: Annotated[Blocks, typer.Option(help="Type of the separator blocks.")] = Blocks.BOTH,
     size: Annotated[
         Size, typer.Option(help="tiny: for one CPU core. paper: the papers' own sizes, for a GPU.")
@@ -36,6 +36,11 @@ def bloom(
     steps: Annotated[int | None, typer.Option(min=16, help="Budget: optimiser steps of one scalable model.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Choose the budget by time instead.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Methods trained side by side, one thread each.")] = 1,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.md", help="Where tables go; figures and plot beside it. In OUTPUT if not given."),
+    ] = None,
+    report_only: Annotated[bool, typer.Option(help="Train nothing; report what OUTPUT holds.")] = False,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA", help="Folder with index.csv.")] = None,
 ) -> None:
     """Train a scalable model in every way that BLOOM-Net's Table 1 compares, and in ours; print both tables.
@@ -56,6 +61,7 @@ def bloom(
         steps = comparison.steps_for(minutes, comparison.load_recipes(size.value, kinds), folder, processes)
     jobs = comparison.plan(size.value, kinds, folder, output, steps)
     console = Console(soft_wrap=True, highlight=False)
+    page = page or output / "reproduce-bloom.md"
     report = Report({job.kind: job.recipe for job in jobs})
 
     def tell(job: comparison.Job, outcome: comparison.Outcome) -> None:
@@ -63,11 +69,13 @@ def bloom(
         for row, gains in outcome.rows.items():
             per_depth = "  ".join(f"{gain:5.2f}" for gain in gains.mean(0))
             console.print(f"{job.kind:<10} {row:<10} {per_depth}   ({outcome.seconds:.0f} s)")
-        report.write(output)
+        report.write(page)
 
-    comparison.run(jobs, processes, tell)
+    comparison.run([job for job in jobs if job.scores.exists()] if report_only else jobs, processes, tell)
     for table, findings in zip(report.tables(), report.findings().values(), strict=True):
         console.print(table.to_rich())
         for finding in findings:
             console.print(f"- {finding}", markup=False)
-    console.print(f"wrote {output}/bloom.md, bloom.json, bloom.png")
+    missing = [f"{job.kind} {job.method}" for job in jobs if not job.scores.exists()]
+    if missing:
+        console.print(f"missing, trained by the same command without --report-only: {', '.join(missing)}")

@@ -32,7 +32,19 @@ def test_the_table_stands_beside_the_papers(data: Path, monkeypatch: pytest.Monk
     assert "e3net      joint       1.25   1.25   1.25   1.25   (3 s)" in result.output
     assert "ours, switching" in result.output
     assert "7.65" in result.output  # the paper's upper bound at depth 3
-    assert {"bloom.md", "bloom.json", "bloom.png"} <= {path.name for path in out.iterdir()}
+    assert "missing, trained by the same command without --report-only: e3net end-to-end, e3net chain" in result.output
+    assert {"reproduce-bloom.md", "reproduce-bloom.json", "reproduce-bloom.png"} <= {
+        path.name for path in out.iterdir()
+    }
+
+
+def test_a_report_alone_trains_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bloom, "_run", lambda job: pytest.fail("trained"))
+    result = CliRunner().invoke(
+        app, ["reproduce", "bloom", "-o", str(data / "out"), "--report-only", "--data", str(data), "--blocks", "e3net"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "missing" in result.output
 
 
 def test_a_budget_is_given_in_one_way_only(data: Path) -> None:

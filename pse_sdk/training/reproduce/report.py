@@ -14,6 +14,7 @@ from rich.table import Table
 from pse_sdk.files import write_atomically
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.bloom import ITEMS, Job, Outcome
+from pse_sdk.training.reproduce.page import write_between_marks
 from pse_sdk.training.reproduce.paper import OURS, PAPER, TITLES, Finding, findings
 from pse_sdk.training.reproduce.plot import plot_gains
 from pse_sdk.training.reproduce.score import Gains
@@ -63,13 +64,13 @@ class Report:
         """Which of the paper's shapes hold, by block type."""
         return {kind: findings(self.rows[kind]) for kind in self.recipes if self.rows[kind]}
 
-    def write(self, folder: Path) -> None:
-        """``bloom.json``, ``bloom.md`` and ``bloom.png``."""
-        for name, text in (("bloom.json", json.dumps(self._figures(), indent=1)), ("bloom.md", self._markdown())):
-            with write_atomically(folder / name) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
+    def write(self, page: Path) -> None:
+        """The tables into a Markdown page; figures (.json) and plot (.png) of the same name beside it."""
+        write_between_marks(page, "pse reproduce bloom", "BLOOM-Net's comparison", self._markdown(page))
+        with write_atomically(page.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(self._figures(), indent=1) + "\n", encoding="utf-8")
         means = {kind: {row: gains.mean(0) for row, gains in rows.items()} for kind, rows in self.rows.items()}
-        plot_gains(means, folder / "bloom.png")
+        plot_gains(means, page.with_suffix(".png"))
 
     def _table(self, kind: str) -> TextTable:
         recipe = self.recipes[kind]
@@ -88,12 +89,12 @@ class Report:
         title = f"{kind}: SI-SDR gain in dB after {seen}, {ITEMS} held-out mixtures; (d): the paper's at depth d"
         return TextTable(title, [*header, *(f"({d + 1})" for d in range(printed))], rows)
 
-    def _markdown(self) -> str:
+    def _markdown(self, page: Path) -> str:
         parts = []
         found = self.findings()
         for kind, table in zip(found, self.tables(), strict=True):
             parts += [f"**{table.title}**", table.to_markdown(), "\n".join(f"- {finding}" for finding in found[kind])]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, f"![Gain over depth]({page.with_suffix('.png').name})"])
 
     def _figures(self) -> dict[str, Any]:
         return {

@@ -87,16 +87,30 @@ def test_a_report_shows_what_is_there_beside_the_paper(tmp_path: Path) -> None:
     report = Report({"e3net": RECIPE, "convtasnet": RECIPE})
     report.add(Job("e3net", "end-to-end", RECIPE, NOWHERE, tmp_path), outcome(full=(0, 0, 3), int=(1, 2, 3)))
     report.add(Job("e3net", "joint", RECIPE, NOWHERE, tmp_path), outcome(joint=(1, 1.5, 3)))
-    report.write(tmp_path)
-    markdown = (tmp_path / "bloom.md").read_text()
+    (tmp_path / "page.md").write_text(
+        "Ours.\n<!-- begin: pse reproduce bloom -->what was there<!-- end: pse reproduce bloom -->\nToo."
+    )
+    report.write(tmp_path / "page.md")
+    markdown = (tmp_path / "page.md").read_text()
+    assert markdown.startswith("Ours.\n")
+    assert markdown.endswith("Too.")
+    assert "what was there" not in markdown
     assert "| Baseline 1 Full | 0.00 | 0.00 | 3.00 | -0.60 | -0.86 |" in markdown
     assert "| BLOOM | - | - | - | 4.55 | 6.13 |" in markdown
     assert "does not hold: ours is within 0.1 dB" in markdown
-    figures = json.loads((tmp_path / "bloom.json").read_text())
+    figures = json.loads((tmp_path / "page.json").read_text())
     assert figures["e3net"]["gain_db"]["joint"] == [1, 1.5, 3]
     assert figures["e3net"]["seconds"] == {"end-to-end": 1.5, "joint": 1.5}
-    assert (tmp_path / "bloom.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
     assert len(report.tables()) == 1  # nothing is known of the other block type
+
+
+def test_a_page_without_marks_is_left_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Nothing to see.")
+    with pytest.raises(UsageError, match="has no <!-- begin: pse reproduce bloom -->"):
+        Report({"e3net": RECIPE}).write(page)
+    assert page.read_text() == "Nothing to see."
 
 
 def test_the_table_fits_80_columns(tmp_path: Path) -> None:
