@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from pse_sdk.errors import UsageError
+from pse_sdk.models import preset
 from pse_sdk.training.mixing import Mixtures
 from pse_sdk.training.reproduce import bloom
 from pse_sdk.training.reproduce.bloom import Job, Outcome, load_recipes, plan, read, run, steps_for
@@ -26,6 +27,10 @@ def test_both_block_types_are_trained_alike(size: str) -> None:
     assert (e3net.model.block, convtasnet.model.block) == ("e3net", "convtasnet")
     assert e3net.model.blocks == convtasnet.model.blocks
     assert (e3net.mixing, e3net.steps, e3net.batch) == (convtasnet.mixing, convtasnet.steps, convtasnet.batch)
+
+
+def test_the_papers_size_is_the_papers_model() -> None:
+    assert load_recipes("paper", ["convtasnet"])["convtasnet"].model == preset("bloom-convtasnet")
 
 
 def test_a_folder_keeps_the_budget_that_it_began_with(tmp_path: Path) -> None:
