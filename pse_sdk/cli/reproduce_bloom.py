@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from pse_sdk.errors import UsageError
+
+if TYPE_CHECKING:
+    from pse_sdk.training.reproduce.bloom import Job, Outcome
+    from pse_sdk.training.reproduce.report import Report
 
 
 class Blocks(str, Enum):
@@ -56,26 +60,29 @@ def bloom(
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
     folder = data_folder(data)
-    kinds = [kind.value for kind in ((Blocks.E3NET, Blocks.CONVTASNET) if blocks is Blocks.BOTH else (blocks,))]
+    kinds = ["e3net", "convtasnet"] if blocks is Blocks.BOTH else [blocks.value]
     if minutes is not None and not (output / comparison.SETTINGS).exists():
         steps = comparison.steps_for(minutes, comparison.load_recipes(size.value, kinds), folder, processes)
     jobs = comparison.plan(size.value, kinds, folder, output, steps)
-    console = Console(soft_wrap=True, highlight=False)
-    page = page or output / "reproduce-bloom.md"
     report = Report({job.kind: job.recipe for job in jobs})
+    console = Console(soft_wrap=True, highlight=False)
 
-    def tell(job: comparison.Job, outcome: comparison.Outcome) -> None:
-        report.add(job, outcome)
+    def tell(job: Job, outcome: Outcome) -> None:
         for row, gains in outcome.rows.items():
             per_depth = "  ".join(f"{gain:5.2f}" for gain in gains.mean(0))
             console.print(f"{job.kind:<10} {row:<10} {per_depth}   ({outcome.seconds:.0f} s)")
-        report.write(page)
+        report.add(job, outcome)
+        report.write(page or output / "reproduce-bloom.md")
 
-    comparison.run([job for job in jobs if job.scores.exists()] if report_only else jobs, processes, tell)
+    comparison.run([job for job in jobs if job.done] if report_only else jobs, processes, tell)
+    _show(report, console)
+    missing = [f"{job.kind} {job.method}" for job in jobs if not job.done]
+    if missing:
+        console.print(f"missing, trained by the same command without --report-only: {', '.join(missing)}")
+
+
+def _show(report: Report, console: Console) -> None:
     for table, findings in zip(report.tables(), report.findings().values(), strict=True):
         console.print(table.to_rich())
         for finding in findings:
             console.print(f"- {finding}", markup=False)
-    missing = [f"{job.kind} {job.method}" for job in jobs if not job.scores.exists()]
-    if missing:
-        console.print(f"missing, trained by the same command without --report-only: {', '.join(missing)}")
