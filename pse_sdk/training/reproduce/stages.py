@@ -84,7 +84,12 @@ class Trial:
         items = recipe.steps * recipe.batch
         drawn = mixtures(self.data, "train", recipe.mixing, items, recipe.seed, after * recipe.batch, share=self.share)
         with quiet(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*you defined a `validation_step`.*|.*logging interval.*")
+            for message in (
+                ".*you defined a `validation_step`.*",  # models are scored when they are done
+                ".*logging interval.*",
+                ".*in eval mode.*",  # frozen links of a chain
+            ):
+                warnings.filterwarnings("ignore", message=message)
             trainer = lightning.Trainer(
                 accelerator="auto",
                 devices=1,
