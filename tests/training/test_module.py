@@ -51,6 +51,15 @@ def test_the_deepest_head_teaches_and_is_not_changed_by_it() -> None:
     assert not torch.allclose(gradients(taught.stack.heads[0]), gradients(plain.stack.heads[0]))
 
 
+def test_what_is_taught_lies_half_way_to_the_deepest_output() -> None:
+    module = JointTraining(BASE)
+    deepest = BATCH.target.roll(3)
+    half_way, elsewhere = (deepest + BATCH.target) / 2, deepest
+    taught = module._from_the_deepest([half_way, elsewhere, deepest], BATCH)
+    assert taught[0] < taught[1]
+    assert taught[2] == 0
+
+
 def test_weights_for_another_number_of_heads_are_refused() -> None:
     with pytest.raises(ProfileError, match="head_weights: 2 given for 5 blocks"):
         load_recipe("small", ["head_weights=[1, 2]"])

@@ -50,11 +50,9 @@ class Report:
     def __init__(self, recipes: dict[str, Recipe]) -> None:
         self.recipes = recipes
         self.rows: dict[str, dict[str, Gains]] = defaultdict(dict)
-        self.seconds: dict[str, dict[str, float]] = defaultdict(dict)
 
     def add(self, job: Job, outcome: Outcome) -> None:
         self.rows[job.kind].update(outcome.rows)
-        self.seconds[job.kind][job.method] = outcome.seconds
 
     def tables(self) -> list[TextTable]:
         """One per block type, the paper's figures on the right."""
@@ -102,7 +100,6 @@ class Report:
                 "recipe": recipe.to_dict(),
                 "items": ITEMS,
                 "gain_db": {row: gains.mean(0).round(3).tolist() for row, gains in self.rows[kind].items()},
-                "seconds": self.seconds[kind],
                 "paper_db": PAPER,
                 "findings": [str(finding) for finding in findings(self.rows[kind])],
             }
