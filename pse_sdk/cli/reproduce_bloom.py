@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from pse_sdk.errors import UsageError
+
+if TYPE_CHECKING:
+    from pse_sdk.training.reproduce.bloom import Job, Outcome
+    from pse_sdk.training.reproduce.report import Report
 
 
 class Blocks(str, Enum):
@@ -28,7 +32,7 @@ class Size(str, Enum):
 
 
 def bloom(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for weights, scores, table and plot.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for weights and scores.")],
     blocks: Annotated[Blocks, typer.Option(help="Type of the separator blocks.")] = Blocks.BOTH,
     size: Annotated[
         Size, typer.Option(help="tiny: for one CPU core. paper: the papers' own sizes, for a GPU.")
@@ -36,6 +40,11 @@ def bloom(
     steps: Annotated[int | None, typer.Option(min=16, help="Budget: optimiser steps of one scalable model.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Choose the budget by time instead.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Methods trained side by side, one thread each.")] = 1,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE.md", help="Where tables go; figures and plot beside it. In OUTPUT if not given."),
+    ] = None,
+    report_only: Annotated[bool, typer.Option(help="Train nothing; report what OUTPUT holds.")] = False,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA", help="Folder with index.csv.")] = None,
 ) -> None:
     """Train a scalable model in every way that BLOOM-Net's Table 1 compares, and in ours; print both tables.
@@ -51,23 +60,29 @@ def bloom(
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
     folder = data_folder(data)
-    kinds = [kind.value for kind in ((Blocks.E3NET, Blocks.CONVTASNET) if blocks is Blocks.BOTH else (blocks,))]
+    kinds = ["e3net", "convtasnet"] if blocks is Blocks.BOTH else [blocks.value]
     if minutes is not None and not (output / comparison.SETTINGS).exists():
         steps = comparison.steps_for(minutes, comparison.load_recipes(size.value, kinds), folder, processes)
     jobs = comparison.plan(size.value, kinds, folder, output, steps)
-    console = Console(soft_wrap=True, highlight=False)
     report = Report({job.kind: job.recipe for job in jobs})
+    console = Console(soft_wrap=True, highlight=False)
 
-    def tell(job: comparison.Job, outcome: comparison.Outcome) -> None:
-        report.add(job, outcome)
+    def tell(job: Job, outcome: Outcome) -> None:
         for row, gains in outcome.rows.items():
             per_depth = "  ".join(f"{gain:5.2f}" for gain in gains.mean(0))
             console.print(f"{job.kind:<10} {row:<10} {per_depth}   ({outcome.seconds:.0f} s)")
-        report.write(output)
+        report.add(job, outcome)
+        report.write(page or output / "reproduce-bloom.md")
 
-    comparison.run(jobs, processes, tell)
+    comparison.run([job for job in jobs if job.done] if report_only else jobs, processes, tell)
+    _show(report, console)
+    missing = [f"{job.kind} {job.method}" for job in jobs if not job.done]
+    if missing:
+        console.print(f"missing, trained by the same command without --report-only: {', '.join(missing)}")
+
+
+def _show(report: Report, console: Console) -> None:
     for table, findings in zip(report.tables(), report.findings().values(), strict=True):
         console.print(table.to_rich())
         for finding in findings:
             console.print(f"- {finding}", markup=False)
-    console.print(f"wrote {output}/bloom.md, bloom.json, bloom.png")

@@ -46,7 +46,7 @@ class Recipe:
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
     head_weights : weight of each depth's loss among those of its step; all alike unless given
-    distillation : weight of a second loss of the shallower heads, whose target is the deepest head's output
+    distillation : weight of a second loss of the shallower heads, towards the deepest head's output
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
     spectral_weight : weight of the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target

@@ -15,6 +15,8 @@ def subset(clips: Clips, share: float) -> Clips:
     Noise keeps its balance: the share is taken of each category. What is kept depends on the names alone, and a
     smaller share is part of a larger one.
     """
+    if share == 1:
+        return clips
     groups: dict[tuple[str, str], dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     voices = {source: {c.speaker for c in found} for source, found in clips.by_source.items()}
     for clip in clips.clips:

@@ -23,6 +23,7 @@ from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.voices import load_voices
+from pse_sdk.training.subset import subset
 from pse_sdk.training.trainer import BEST, LAST, make_trainer, quiet
 
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
@@ -46,10 +47,14 @@ def mixtures(
     seed: int,
     first: int = 0,
     voices: Path | None = None,
+    share: float = 1.0,
 ) -> Mixtures:
-    """Mixtures of one split's speech, noise and rooms; ``voices`` is a folder that ``pse embed-voices`` wrote."""
-    speech, noise = (load_clips(folder, kind, split) for kind in ("speech", "noise"))
-    rooms = load_clips(folder, "rir", split) if recipe.room > 0 else Clips.none()
+    """Mixtures of one split's speech, noise and rooms, or of a `subset` of each.
+
+    ``voices`` is a folder that ``pse embed-voices`` wrote.
+    """
+    speech, noise = (subset(load_clips(folder, kind, split), share) for kind in ("speech", "noise"))
+    rooms = subset(load_clips(folder, "rir", split), share) if recipe.room > 0 else Clips.none()
     table = load_voices(voices / f"{split}.npz", speech, recipe.unlabelled) if voices else None
     return Mixtures(speech, noise, rooms, recipe, items, seed, first, table)
 
@@ -106,7 +111,7 @@ def train(
         trainer.fit(
             module,
             # In order: item i is drawn from the seed and i, so the data needs no shuffling.
-            DataLoader(train_set, recipe.batch, shuffle=False, **_loading(workers, processes)),
+            DataLoader(train_set, recipe.batch, shuffle=False, **loading(workers, processes)),
             [DataLoader(valid_set, 8) for valid_set in valid_sets],
             ckpt_path=last if done else None,
             weights_only=True,
@@ -117,7 +122,7 @@ def train(
     return weights
 
 
-def _loading(workers: int | None, processes: int) -> dict[str, Any]:
+def loading(workers: int | None, processes: int) -> dict[str, Any]:
     """How a loader draws items: here, or in processes of its own, ahead of time."""
     gpu = torch.cuda.is_available()
     if workers is None:

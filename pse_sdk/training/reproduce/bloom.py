@@ -50,6 +50,10 @@ class Job:
     def scores(self) -> Path:
         return self.folder / "scores.json"
 
+    @property
+    def done(self) -> bool:
+        return self.scores.exists()
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,10 +94,10 @@ def plan(size: str, kinds: Sequence[str], data: Path, output: Path, steps: int |
 def run(jobs: list[Job], processes: int, tell: Callable[[Job, Outcome], None]) -> None:
     """Run what is not done yet; ``tell`` hears of every job, those done earlier included, as it ends."""
     torch.set_num_threads(1)
+    missing = [job for job in jobs if not job.done]
     for job in jobs:
-        if job.scores.exists():
+        if job.done:
             tell(job, read(job))
-    missing = [job for job in jobs if not job.scores.exists()]
     for job in _side_by_side(missing, processes) if processes > 1 else map(_run, missing):
         tell(job, read(job))
 

@@ -11,17 +11,17 @@ from pse_sdk.training.reproduce.score import Gains, difference
 
 # Rows in the order of the table.
 TITLES = {
-    "full": "Baseline 1 Full: end to end, cut short",
-    "int": "Baseline 1 Int.: one model per depth (upper bound)",
-    "chain": "Baseline 2: chain in the time domain",
-    "bloom": "BLOOM: block by block",
-    "bloom-ft": "BLOOM-FT: then all together",
-    "joint": "ours: joint, random heads",
-    "weighted": "ours, all heads, weighted by depth",
-    "distilled": "ours, deeper teaches shallower",
-    "switching": "ours, depth changes in the recording",
-    "longer": "ours, twice the steps",
-    "half-data": "ours, half of the data",
+    "full": "Baseline 1 Full",
+    "int": "Baseline 1 Int.",
+    "chain": "Baseline 2",
+    "bloom": "BLOOM",
+    "bloom-ft": "BLOOM-FT",
+    "joint": "ours",
+    "weighted": "ours, weighted",
+    "distilled": "ours, distilled",
+    "switching": "ours, switching",
+    "longer": "ours, 2x steps",
+    "half-data": "ours, 1/2 data",
 }
 OURS = ("joint", "weighted", "distilled", "switching")
 
@@ -68,7 +68,7 @@ def findings(rows: Mapping[str, Gains]) -> list[Finding]:
 def _cut_short(rows: Mapping[str, Gains]) -> Finding:
     cut, smallest = rows["full"].mean(0)[:-1], rows["int"].mean(0)[0]
     return Finding(
-        "an end-to-end model cut short is worse, at every depth, than the smallest model",
+        "Baseline 1 Full, cut short, is worse at every depth than the smallest model",
         bool((cut < smallest).all()),
         f"at best {cut.max():.2f} dB, the smallest model {smallest:.2f} dB",
     )
@@ -77,7 +77,7 @@ def _cut_short(rows: Mapping[str, Gains]) -> Finding:
 def _saturates(chain: Gains) -> Finding:
     added = np.diff(chain)
     return Finding(
-        f"the last link of the chain adds less than {SATURATED_DB} dB",
+        f"Baseline 2 saturates: its last link adds less than {SATURATED_DB} dB",
         bool(added[-1] < SATURATED_DB),
         "the links add " + ", ".join(f"{x:+.2f}" for x in added) + " dB",
     )
@@ -88,7 +88,7 @@ def _near_the_bound(rows: Mapping[str, Gains], row: str) -> Finding:
     apart = [difference(rows[row], rows["int"], depth) for depth in range(1, rows["int"].shape[1] + 1)]
     worst = min(apart, key=lambda d: d.mean)
     return Finding(
-        f"{TITLES[row]}, within {bound} dB of the upper bound at every depth",
+        f"{TITLES[row]} is within {bound} dB of Baseline 1 Int., the upper bound, at every depth",
         worst.mean >= -bound,
         "apart by " + ", ".join(f"{d.mean:+.2f} ± {d.margin:.2f}" for d in apart) + " dB",
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pse_sdk.errors import UsageError
 from pse_sdk.files import write_atomically
 from pse_sdk.training.reproduce.paper import PAPER, TITLES
 from pse_sdk.training.reproduce.score import Gains
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "full": {"color": "tab:red", "ls": "--", "marker": "x"},
     "int": {"color": "black", "ls": "-", "marker": "o", "lw": 2.2},
     "chain": {"color": "tab:brown", "ls": "--", "marker": "s"},
@@ -42,7 +43,7 @@ def plot_gains(panels: Mapping[str, Mapping[str, Gains]], path: Path) -> None:
         axes.set(title=title, xlabel="depth (blocks)", ylabel="SI-SDR gain, dB")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    lines = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, fontsize=8)
+    lines = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=3, fontsize=8)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110)

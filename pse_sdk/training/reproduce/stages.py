@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from torch.utils.data import DataLoader
 
 from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.training.averaging import exponential_average
-from pse_sdk.training.data import load_clips
 from pse_sdk.training.growth import begin_with
-from pse_sdk.training.mixing import Mixtures
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
-from pse_sdk.training.subset import subset
+from pse_sdk.training.train import loading, mixtures
+from pse_sdk.training.trainer import quiet
 
 
 @dataclass(frozen=True)
@@ -83,26 +81,25 @@ class Trial:
     def fit(self, module: JointTraining, after: int = 0) -> None:
         """Train a module for all steps of its recipe; its weights are then the averaged ones."""
         recipe = module.recipe
-        # A line per finished method says more than Lightning's of every stage.
-        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-        warnings.filterwarnings("ignore", module=r"lightning\.")
-        trainer = lightning.Trainer(
-            accelerator="auto",
-            devices=1,
-            precision="bf16-mixed",
-            max_steps=recipe.steps,
-            gradient_clip_val=recipe.gradient_clip,
-            logger=CSVLogger(self.folder, name="log"),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[exponential_average(recipe.ema)],
-        )
-        trainer.fit(module, DataLoader(self._mixtures(recipe, after), recipe.batch, shuffle=False))
-
-    def _mixtures(self, recipe: Recipe, after: int) -> Mixtures:
-        speech, noise, rooms = (load_clips(self.data, kind, "train") for kind in ("speech", "noise", "rir"))
-        if self.share < 1:
-            speech, noise, rooms = (subset(clips, self.share) for clips in (speech, noise, rooms))
         items = recipe.steps * recipe.batch
-        return Mixtures(speech, noise, rooms, recipe.mixing, items, recipe.seed, after * recipe.batch)
+        drawn = mixtures(self.data, "train", recipe.mixing, items, recipe.seed, after * recipe.batch, share=self.share)
+        with quiet(), warnings.catch_warnings():
+            for message in (
+                ".*you defined a `validation_step`.*",  # models are scored when they are done
+                ".*logging interval.*",
+                ".*in eval mode.*",  # frozen links of a chain
+            ):
+                warnings.filterwarnings("ignore", message=message)
+            trainer = lightning.Trainer(
+                accelerator="auto",
+                devices=1,
+                precision=recipe.precision,
+                max_steps=recipe.steps,
+                gradient_clip_val=recipe.gradient_clip,
+                logger=CSVLogger(self.folder, name="log"),
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=[exponential_average(recipe.ema)],
+            )
+            trainer.fit(module, DataLoader(drawn, recipe.batch, shuffle=False, **loading(None, 1)))
