@@ -88,7 +88,8 @@ class Pdccrn(nn.Module):
         """
         samples = signal.shape[1]
         hops = -(-(samples + self.config.overlap) // self.config.hop)
-        frames = F.pad(signal, (0, hops * self.config.hop - samples)).unflatten(1, (hops, self.config.hop))
+        padded = F.pad(signal, (0, hops * self.config.hop - samples))
+        frames = padded.view(len(signal), hops, self.config.hop)
         output, _ = self.step(frames, self.initial_state(signal.shape[0]), speaker)
         return output.flatten(1)[:, self.config.overlap :][:, :samples]
 
@@ -137,23 +138,25 @@ class Pdccrn(nn.Module):
 
     def _unpack(self, hidden: Tensor) -> list[Tensor]:
         shapes = self.history_shapes()
-        *frames, remembered = hidden.split([*(width * n for width, n in shapes), self.config.lstm], 1)
+        sizes = [*(width * n for width, n in shapes), self.config.lstm]
+        *frames, remembered = torch.split(hidden, sizes, 1)
         return [*(f.view(-1, width, 1, n) for f, (width, n) in zip(frames, shapes, strict=True)), remembered]
 
     def _analyse(self, windows: Tensor) -> Tensor:
         """[batch, frames, window] -> [batch, 2, frames, bins]."""
         with torch.autocast(windows.device.type, enabled=False):
-            return F.linear(windows.float(), self.analysis).unflatten(2, (2, self.config.bins)).transpose(1, 2)
+            spectrum = F.linear(windows.float(), self.analysis)
+        return spectrum.view(*spectrum.shape[:2], 2, self.config.bins).transpose(1, 2)
 
     def _recur(self, x: Tensor, hidden: Tensor, cell: Tensor, speaker: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The LSTM over all channels and bins of a frame: x keeps its shape."""
-        shape = (x.shape[1], x.shape[3])
-        features = x.transpose(1, 2).flatten(2)
+        by_frame = x.transpose(1, 2)
+        features = by_frame.flatten(2)
         if self.anyone is not None:
             who = self.anyone.expand(len(features), -1) if speaker is None else speaker
             features = torch.cat([features, who[:, None].expand(-1, features.shape[1], -1).to(features.dtype)], 2)
         y, (hidden, cell) = self.lstm(features, (hidden[None].to(features.dtype), cell[None].to(features.dtype)))
-        return self.projection(y).unflatten(2, shape).transpose(1, 2), hidden[0], cell[0]
+        return self.projection(y).view(by_frame.shape).transpose(1, 2), hidden[0], cell[0]
 
     def _mask(self, mask: Tensor, spectrum: Tensor) -> Tensor:
         """Mask and spectrum [batch, 2, frames, bins] -> windows [batch, frames, window]."""

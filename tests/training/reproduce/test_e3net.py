@@ -1,4 +1,4 @@
-"""E3Net against pDCCRN: budgets end trainings, weights are reused, speed is compared in turns, pages keep their prose."""
+"""E3Net against pDCCRN: budgets end trainings, weights are reused, speed is taken in turns, pages keep their prose."""
 
 from pathlib import Path
 

@@ -64,7 +64,8 @@ def make(config: StackConfig | PdccrnConfig, seed: int) -> Model:
 
 def enhance(model: Model, noisy: Tensor) -> Tensor:
     """The whole signal at the greatest depth, [batch, samples] -> the same, float32."""
-    return (model(noisy, model.config.blocks) if isinstance(model, BloomStack) else model(noisy)).float()
+    output: Tensor = model(noisy, model.config.blocks) if isinstance(model, BloomStack) else model(noisy)
+    return output.float()
 
 
 def matrices(model: Model) -> list[nn.Parameter]:
