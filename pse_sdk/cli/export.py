@@ -36,7 +36,9 @@ class Format(str, Enum):
 
 
 def export(
-    weights: Annotated[Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` wrote.")],
+    weights: Annotated[
+        Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` or `pse reproduce` wrote.")
+    ],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx or OUT.tflite.")],
     kind: Annotated[
         Format | None, typer.Option("--format", help="Kind of file; what OUT's name says if not given.")
@@ -48,10 +50,13 @@ def export(
     if output.suffix not in [f".{known.value}" for known in ([kind] if kind else Format)]:
         raise UsageError(f"{output}: the name of a model file ends in .{kind.value if kind else 'onnx or .tflite'}")
     write = _exporter(Format(output.suffix[1:]))
-    from pse_sdk.models.checkpoint import load_stack
+    from pse_sdk.models.checkpoint import load_model
+    from pse_sdk.models.pdccrn import Pdccrn
 
-    stack, training = load_stack(weights)
-    description = write(stack, output, name=name or output.stem, precision=precision.value, training=training)
+    model, training = load_model(weights)
+    if isinstance(model, Pdccrn):
+        write = _pdccrn_exporter(Format(output.suffix[1:]))
+    description = write(model, output, name=name or output.stem, precision=precision.value, training=training)
     with write_atomically(card_path(output)) as temporary:
         card = {
             "name": description.name,
@@ -62,9 +67,17 @@ def export(
         }
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     Console(stderr=True, soft_wrap=True).print(
-        f"wrote {output}: {description.blocks} depths, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
+        f"wrote {output}: {description.blocks} {'depth' if description.blocks == 1 else 'depths'}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
         highlight=False,
     )
+
+
+def _pdccrn_exporter(kind: Format) -> Callable[..., ModelDescription]:
+    if kind is not Format.onnx:
+        raise UsageError("a pDCCRN, which these weights are of, is exported as .onnx only")
+    from pse_sdk.exporters.pdccrn import export_pdccrn
+
+    return export_pdccrn
 
 
 def _exporter(kind: Format) -> Callable[..., ModelDescription]:

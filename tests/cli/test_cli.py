@@ -195,6 +195,15 @@ def test_trained_weights_are_exported_and_used(run, tmp_path: Path, tiny_weights
         assert (code, "the name of a model file ends in ." in text) == (1, True)
 
 
+def test_a_pdccrn_is_exported_as_onnx_and_used(run, tmp_path: Path, pdccrn: Pdccrn) -> None:
+    weights = tmp_path / "pdccrn.safetensors"
+    save_pdccrn(make_pdccrn(TINY_PDCCRN.replace(window=512, hop=256)), weights, {})
+    code, text = run("export", weights, tmp_path / "p.onnx", "--precision", "fp16")
+    assert (code, "1 depth, fp16" in text) == (0, True)
+    code, text = run("export", weights, tmp_path / "p8.onnx", "--precision", "int8")
+    assert (code, "fp32 or fp16" in text) == (1, True)
+
+
 def test_exporting_for_tflite_without_its_converter_says_what_to_install(
     run, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,10 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from pse_sdk.models.checkpoint import load_model
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
-from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, load, make, save
+from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, make, save
 from pse_sdk.training.reproduce.e3net.module import SingleDepthTraining
 from pse_sdk.training.train import mixtures
 
@@ -33,7 +34,7 @@ def train(
     # As JSON, in which the weights' file keeps it.
     asked = json.dumps({"budget": budget.to_dict(), "recipe": recipe.to_dict(), "config": candidate.config.to_dict()})
     if path.exists():
-        model, record = load(candidate, path)
+        model, record = load_model(path)
         if record.get("asked") == asked:
             return model, record
     model = make(candidate.config, recipe.seed)
