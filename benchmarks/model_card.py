@@ -3,7 +3,7 @@
     python benchmarks/model_card.py small.onnx docs/quality.json --commit COMMIT
     python benchmarks/model_card.py small.tflite docs/quality.json --commit COMMIT
 
-The scores are those of the file's name in the JSON that `benchmarks/quality.py` wrote.
+The scores are those of the file's name in the JSON that `pse evaluate small other.tflite --output` wrote.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Annotated
 import typer
 from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.select import open_file
+
+from pse_sdk.evaluation.report import load_report, summary, to_json
 
 ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
 
@@ -35,13 +37,17 @@ DATA = [
 
 def main(
     model: Annotated[Path, typer.Argument(help="The exported file; its name becomes the model's.")],
-    quality: Annotated[Path, typer.Argument(help="What benchmarks/quality.py wrote.")],
+    quality: Annotated[Path, typer.Argument(help="What `pse evaluate --output` wrote.")],
     commit: Annotated[str, typer.Option(help="Of the code that trained it.")],
 ) -> None:
     """Write the card and copy the model beside it."""
     description = open_file(model).description
-    measured = json.loads(quality.read_text())
-    noisy, *depths = measured["results"][model.name if model.suffix == ".tflite" else model.stem]
+    report = load_report(quality)
+    variants = report.systems()[model.name if model.suffix == ".tflite" else model.stem]
+    unprocessed, *depths = (
+        {key: to_json(mean) for key, mean in summary(report, variant).items()}
+        for variant in (report.variants[0], *variants)
+    )
     training = dict(description.training)
     card = {
         "name": model.stem,
@@ -57,8 +63,8 @@ def main(
         "steps": training.get("steps"),
         "seed": training.get("recipe", {}).get("seed"),
         "commit": commit,
-        "scored_on": f"{measured['items']} dry 5 s mixtures of held-out speakers and noises, 0 to 15 dB SNR",
-        "scores_unprocessed": noisy,
+        "scored_on": f"{report.title}; means with 95 % bootstrap intervals",
+        "scores_unprocessed": unprocessed,
         "scores": depths,
         "intended_use": "removing noise from speech and, for an enrolled voice, other talkers, in calls and recordings",
         "limits": "16 kHz. Without enrolment other talkers are kept or weakened, not chosen between; with it they are "

@@ -16,19 +16,18 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 import pse_sdk as sdk
+from pse_sdk.evaluation.metrics import si_sdr
+from pse_sdk.evaluation.metrics.perceptual import dns_mos, pesq_wb
+from pse_sdk.evaluation.metrics.recognition import SentenceRecogniser, normalise, word_errors
+from pse_sdk.evaluation.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
 from pse_sdk.training.augment import gain_for_snr, gain_to_level, in_room
 from pse_sdk.training.data import SAMPLE_RATE, Clip, data_folder, load_clips
-from pse_sdk.training.metrics import si_sdr
-from pse_sdk.training.metrics.perceptual import dns_mos, pesq_wb
-from pse_sdk.training.metrics.recognition import SentenceRecogniser, normalise, word_errors
-from pse_sdk.training.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
 
 Samples = np.ndarray
 Scores = dict[str, float]
@@ -190,7 +189,6 @@ class Scorer:
     """Lives in a worker process: an Enhancer, the recordings and the recogniser."""
 
     def __init__(self, model: str, folder: Path, items: int) -> None:
-        torch.set_num_threads(1)
         self.enhancer = sdk.Enhancer(model=model)
         self.recordings = Recordings(folder)
         sentences = [self.recordings.scenario("TS3", i).sentence for i in range(items)]
@@ -211,15 +209,15 @@ class Scorer:
             self.enhancer.enroll(enrolment, SAMPLE_RATE)
             for row, output in zip(rows, self.outputs(item), strict=True):
                 for whom, voice in (("A", item.target), ("B", item.others)):
-                    row[f"{who}{whom}"] = _si_sdr(output, voice) - _si_sdr(item.noisy, voice)
+                    row[f"{who}{whom}"] = si_sdr(output, voice) - si_sdr(item.noisy, voice)
         return rows
 
     def changing(self, number: int) -> list[Scores]:
         """Gain for the enrolled voice while the depth changes at random ten times a second."""
         item = self.recordings.two_talkers(number)
         self.enhancer.enroll(item.enrolment, SAMPLE_RATE)
-        before = _si_sdr(item.noisy, item.target)
-        fixed = [_si_sdr(output, item.target) - before for output in self.outputs(item)[1:]]
+        before = si_sdr(item.noisy, item.target)
+        fixed = [si_sdr(output, item.target) - before for output in self.outputs(item)[1:]]
         rng = np.random.default_rng([SEED, 4, number])
         self.enhancer.reset()
         done = []
@@ -227,7 +225,7 @@ class Scorer:
             self.enhancer.set_depth(int(rng.integers(1, self.enhancer.max_depth + 1)))
             done.append(self.enhancer.process(block))
         output = np.concatenate([*done, self.enhancer.flush()])[self.enhancer.latency :]
-        return [{"gain": _si_sdr(output, item.target) - before, "mean of the fixed depths": float(np.mean(fixed))}]
+        return [{"gain": si_sdr(output, item.target) - before, "mean of the fixed depths": float(np.mean(fixed))}]
 
     def scenario(self, task: tuple[str, int]) -> list[Scores]:
         item = self.recordings.scenario(*task)
@@ -238,7 +236,7 @@ class Scorer:
             cut = over_suppression(output, item.heard)
             heard = self.recogniser.recognise(output).split()
             rows.append({
-                "si_sdr": _si_sdr(output, item.target),
+                "si_sdr": si_sdr(output, item.target),
                 "pesq": pesq_wb(output, item.target),
                 "dnsmos": dns_mos(output)["ovrl"],
                 "words": len(said),
@@ -262,7 +260,7 @@ class Scorer:
             rows.append({
                 "frames": cut.frames, "active": cut.active, "suppressed": cut.suppressed,
                 "suppression": interferer_suppression_db(item.noisy, output, item.heard, item.others),
-                "si_sdr": _si_sdr(output, item.target),
+                "si_sdr": si_sdr(output, item.target),
             })  # fmt: skip
         return rows
 
@@ -278,10 +276,6 @@ def _start(model: str, folder: Path, items: int) -> None:
 def _score(method: str, task: object) -> list[Scores]:
     rows: list[Scores] = getattr(_scorer, method)(task)
     return rows
-
-
-def _si_sdr(output: Samples, target: Samples) -> float:
-    return si_sdr(torch.from_numpy(output)[None], torch.from_numpy(np.ascontiguousarray(target))[None]).item()
 
 
 def main(

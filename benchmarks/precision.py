@@ -3,8 +3,8 @@
     for p in fp32 int8; do for k in onnx tflite; do pse export model.safetensors m-$p.$k --precision $p; done; done
     PSE_DATA=... python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite [--items 40]
 
-The first file is what the others are compared with. The mixtures are those of benchmarks/quality.py: held-out speakers
-and noises, 0 to 15 dB SNR, fixed by a seed. Needs the [train] and [eval] extras.
+The first file is what the others are compared with. The mixtures are of held-out speakers and
+noises, 0 to 15 dB SNR, fixed by a seed. Needs the [train] and [eval] extras.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 from pse_sdk.runtimes.select import SUFFIXES
 from rich.console import Console
@@ -23,9 +22,9 @@ from rich.progress import track
 from rich.table import Table
 
 import pse_sdk as sdk
+from pse_sdk.evaluation.metrics import si_sdr
+from pse_sdk.evaluation.metrics.perceptual import dns_mos, pesq_wb
 from pse_sdk.training.data import data_folder
-from pse_sdk.training.metrics import si_sdr
-from pse_sdk.training.metrics.perceptual import dns_mos, pesq_wb
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
 
 LIMIT_PESQ = 0.05  # what int8 may cost
@@ -61,7 +60,7 @@ def main(
 
 def _scores(enhanced: np.ndarray, exact: np.ndarray, target: np.ndarray, with_dnsmos: bool) -> Scores:
     scores = {
-        "agreement_db": si_sdr(torch.from_numpy(enhanced)[None], torch.from_numpy(exact)[None]).item(),
+        "agreement_db": si_sdr(enhanced, exact),
         "pesq": pesq_wb(enhanced, target),
     }
     if with_dnsmos:

@@ -1,6 +1,6 @@
 """Write docs/results.md from the figures that the other benchmarks left in docs/*.json.
 
-python benchmarks/quality.py small other.onnx --output docs/quality.json
+pse evaluate small personal --runtime onnx --output docs/quality.json
 python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/precision.json
@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pse_sdk.evaluation.report import load_report
+from pse_sdk.evaluation.tables import breakdowns, overview
 from pse_sdk.models import complexity, preset
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -27,20 +29,19 @@ BLOOM_MACS = (0.53, 0.80, 1.07, 1.33, 1.60, 1.87)
 
 def main() -> None:
     """Render the page."""
-    quality = json.loads((DOCS / "quality.json").read_text())
+    quality = load_report(DOCS / "quality.json")
     speed = json.loads((DOCS / "speed.json").read_text())
     page = [
         "# Results",
         "",
-        "Written by `benchmarks/results.py` from what `benchmarks/quality.py` and `benchmarks/speed.py` measured.",
+        "Written by `benchmarks/results.py` from what `pse evaluate` and the other benchmarks measured.",
         "",
         "## Quality",
         "",
-        f"Means over {quality['items']} mixtures of 5 s, dry, SNR drawn from 0 to 15 dB, of speakers and noises that "
-        "were not trained on (seed fixed). Output of the exported file through `Enhancer.enhance`.",
+        f"{quality.title}; means with 95 % bootstrap intervals over items. [evaluation.md](evaluation.md) says what "
+        "each column means.",
         "",
-        *_quality(quality["results"]),
-        "",
+        *(part for sheet in (overview(quality), *breakdowns(quality)) for part in (sheet.to_markdown(), "")),
         "![A noisy recording and the output of every depth](spectrogram.png)",
         "",
         "## Speed",
@@ -62,29 +63,6 @@ def main() -> None:
     ]
     (DOCS / "results.md").write_text("\n".join(page), encoding="utf-8")
     print(f"wrote {DOCS / 'results.md'}")
-
-
-def _quality(results: dict[str, list[dict[str, float]]]) -> list[str]:
-    rows = [
-        "| model | depth | SI-SDR dB | gain | PESQ-WB | gain | STOI | DNSMOS sig | bak | ovrl |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, scores in results.items():
-        noisy = scores[0]
-        for depth, score in enumerate(scores):
-            mos = [f"{score[key]:.2f}" if key in score else "" for key in ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")]
-            cells = [
-                name,
-                str(depth) if depth else "unprocessed",
-                f"{score['si_sdr']:.2f}",
-                f"{score['si_sdr'] - noisy['si_sdr']:+.2f}",
-                f"{score['pesq']:.3f}",
-                f"{score['pesq'] - noisy['pesq']:+.3f}",
-                f"{score['stoi']:.4f}",
-                *mos,
-            ]
-            rows.append(f"| {' | '.join(cells)} |")
-    return rows
 
 
 def _speed(speed: dict[str, Any]) -> list[str]:

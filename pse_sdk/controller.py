@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pse_sdk.cost_model import CostModel
+from pse_sdk.cost_model import CostModel, WaitEstimate
 from pse_sdk.profiles import Profile
 from pse_sdk.thermal import NONE, relieve
 
@@ -65,6 +65,7 @@ class DepthController:
         self.hop_s = hop_s
         self._load = Load()
         self._relief = NONE
+        self._waits = WaitEstimate()
         self._fitting = 0
         self._since_up = self._since_other_load = 1 << 30
         self._backoff = 1
@@ -101,11 +102,28 @@ class DepthController:
         """Predicted wall time of a frame with the profile's margin."""
         return self._costs.wall_s(depth, self.profile.margin)
 
-    def observe(self, depth: int, wall_s: float, cpu_s: float) -> Decision:
-        """Take the time of the frame just computed at ``depth`` (0: bypass) and decide about the next."""
+    def depth_after(self, wait_s: float) -> int:
+        """The depth of the frame at hand, whose samples waited ``wait_s`` for a core: what still fits, or the least."""
+        depth = self._decision.depth
+        while wait_s > 0 and depth > self._least and wait_s + self.predict_s(depth) > self.deadline_s:
+            depth -= 1
+        return depth
+
+    def observe(self, depth: int, wall_s: float, cpu_s: float, wait_s: float = 0.0) -> Decision:
+        """Take the time of the frame just computed, and decide about the next.
+
+        Parameters
+        ----------
+        depth : blocks that ran, 0 for bypass
+        wall_s, cpu_s : what the frame took
+        wait_s : for how long its samples had been there before; it counts against the deadline
+        """
         self._feel_heat()
-        late = wall_s > self.deadline_s
-        self.misses += late
+        self._waits.add(min(wait_s, self.deadline_s))
+        self.misses += wait_s + wall_s > self.deadline_s
+        # Where even the least depth had come too late, the wait was at fault: it says nothing of the depth.
+        hopeless = wait_s > 0 and wait_s + self.predict_s(self._least) > self.deadline_s
+        late = wall_s > self.deadline_s or (wait_s + wall_s > self.deadline_s and not hopeless)
         self._since_up += 1
         self._since_other_load += 1
         if depth == 0:
@@ -192,7 +210,7 @@ class DepthController:
         room, cpu_room, late_room = 1.0, 1.0, 1.0
         if deeper:
             room, cpu_room, late_room = 1 - self.profile.headroom, 1 - CPU_HEADROOM, 1 - LATE_HEADROOM
-        if self.predict_s(depth) > room * self.deadline_s:
+        if self._waits.usual_s + self.predict_s(depth) > room * self.deadline_s:
             return "frame time would exceed the deadline"
         if self._costs.cpu_s(depth) > cpu_room * self.profile.cpu_share * self.hop_s:
             return "CPU share would be exceeded"

@@ -35,6 +35,10 @@ OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # of exp(-5) if stalls came on as they did.
 GAIN_LATE = 0.001
 CALM = 5.0
+# Waits for a core are averaged over half a second, and count with this many mean deviations above their mean: waits
+# that every third frame meets so count in full, rare ones hardly. Those are met frame by frame.
+GAIN_WAIT = 0.02
+WAIT_DEVIATIONS = 2.0
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 # What a frame costs before anything was measured: a call's own time, and multiply-accumulates per second by precision.
@@ -170,3 +174,19 @@ class StallCount:
     def late_per_cost(self) -> float:
         """Late frames per frame at the deepest depth's cost."""
         return self._late / self._cost
+
+
+class WaitEstimate:
+    """How long frames wait for a core before they begin."""
+
+    def __init__(self) -> None:
+        self._mean = self._deviation = 0.0
+
+    def add(self, wait_s: float) -> None:
+        self._deviation += (abs(wait_s - self._mean) - self._deviation) * GAIN_WAIT
+        self._mean += (wait_s - self._mean) * GAIN_WAIT
+
+    @property
+    def usual_s(self) -> float:
+        """Seconds to leave for the wait of a frame that has not come yet."""
+        return self._mean + WAIT_DEVIATIONS * self._deviation

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -25,6 +26,9 @@ CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu", "soc", "acpitz")
 # In degrees Celsius, where a sensor does not tell.
 CRITICAL = 100.0
 
+# Three numbers: nanoseconds on a core, nanoseconds of waiting for one, and turns.
+RUN_DELAY = Path("/proc/thread-self/schedstat")
+
 T = TypeVar("T")
 
 
@@ -32,11 +36,22 @@ T = TypeVar("T")
 class Clocks:
     """Where time comes from, in seconds: the wall, and this thread's share of a core. Tests pass their own.
 
-    Windows counts a thread's time in ticks of 16 ms, many frames long: the wall stands for it there.
+    Windows counts a thread's time in ticks of 16 ms, many frames long: the wall stands for it there. ``held_off`` is
+    for how long this thread was ready to run and had no core so far, of which few systems tell.
     """
 
     wall: Callable[[], float] = time.perf_counter
     cpu: Callable[[], float] = time.perf_counter if sys.platform == "win32" else time.thread_time
+    held_off: Callable[[], float] = lambda: 0.0
+
+
+def held_off_s() -> float:
+    """Seconds that this thread has waited for a core so far, as Linux counts them; 0 where nobody does."""
+    try:
+        with RUN_DELAY.open("rb", buffering=0) as file:
+            return int(file.read(64).split()[1]) * 1e-9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 class LoadMonitor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ MIN_RATE, MAX_RATE = 8_000, 192_000
 INT16_SCALE = 32768.0
 # Far above full scale, far below what would overflow when squared: nothing like this comes from a microphone.
 LARGEST = 1e6
+# Blocks are cut into pieces of this many seconds, so that a block of any size takes bounded memory.
+PIECE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class PcmFormat:
     def __str__(self) -> str:
         shape = f"[samples, {self.channels}]" if self.is_2d else "[samples]"
         return f"{self.dtype} {shape}"
+
+
+def pieces(block: npt.NDArray[Any], rate: int) -> Iterator[npt.NDArray[Any]]:
+    """The same samples, at most `PIECE_S` at a time."""
+    size = int(PIECE_S * rate)
+    return (block[start : start + size] for start in range(0, len(block), size))
 
 
 def to_channels(block: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:

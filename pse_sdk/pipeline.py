@@ -66,6 +66,10 @@ class Pipeline:
             part.reset()
         self._heard, self._silent, self.resting = 1, 0, False
 
+    def set_speaker(self, speaker: Float32 | None) -> None:
+        """Whose voice stays from the next frame on; None for everybody's."""
+        self.stream.set_speaker(speaker)
+
     def push(self, samples: Float32, frame: Callable[[Pipeline], Float32]) -> Float32:
         self._advance(self._rates.enter(samples), frame)
         return self._rates.take(len(samples))

@@ -22,7 +22,9 @@ class Stats:
     frames : enhanced so far; frames_at_depth[d] of them were heard at depth d (0: bypass)
     mean_depth, depth_changes : over all of them
     resting_frames : in pauses, where the profile lets fewer blocks run, and none in digital silence
-    misses : frames that took longer than the profile's part of a hop, ``deadline_ms``
+    misses : frames that took longer than the profile's part of a hop, ``deadline_ms``, the wait of a block that was
+        handed over late included
+    late_starts : blocks of a live stream that were handed over after their time: the thread waited for a core
     frame_ms_p50, frame_ms_p95, frame_ms_p99 : wall time of the last 2000 frames
     real_time_factor, cpu_share : wall and CPU time of the last 2000 frames over their duration
     replaced_samples : NaN, infinite or absurd input samples that became silence, whole recordings included
@@ -38,6 +40,7 @@ class Stats:
     depth_changes: int
     resting_frames: int
     misses: int
+    late_starts: int
     deadline_ms: float
     frame_ms_p50: float
     frame_ms_p95: float
@@ -57,7 +60,7 @@ class FrameStatistics:
         self._frames_at_depth = np.zeros(blocks + 1, np.int64)
         self._wall = np.zeros(RECENT)
         self._cpu = np.zeros(RECENT)
-        self._frames = self._misses = self._changes = self._replaced = self._resting = 0
+        self._frames = self._misses = self._changes = self._replaced = self._resting = self._late_starts = 0
         self._last_depth: int | None = None
 
     def add_frame(self, depth: int, wall_s: float, cpu_s: float, late: bool, resting: bool = False) -> None:
@@ -70,6 +73,11 @@ class FrameStatistics:
         self._resting += resting
         self._changes += self._last_depth is not None and self._last_depth != depth
         self._last_depth = depth
+
+    def count_late_start(self, late: bool, stalled_before: bool) -> None:
+        """A block began ``late``; or it showed that the one before was a whole block late, which is a miss too."""
+        self._late_starts += late + stalled_before
+        self._misses += stalled_before
 
     def count_replaced(self, samples: int) -> None:
         self._replaced += samples
@@ -90,6 +98,7 @@ class FrameStatistics:
             depth_changes=self._changes,
             resting_frames=self._resting,
             misses=self._misses,
+            late_starts=self._late_starts,
             deadline_ms=deadline_s * 1e3,
             frame_ms_p50=float(quantiles[0]),
             frame_ms_p95=float(quantiles[1]),

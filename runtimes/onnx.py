@@ -8,8 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from pse_sdk.runtimes.base import Float32
 from pse_sdk.runtimes.description import ModelDescription, read_description
-
-from pse_sdk.errors import ModelError
+from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
 
 INPUTS = {"windows", "depth", "head", "speaker", "hidden", "cell"}
 OUTPUTS = {"enhanced", "hidden_out", "cell_out"}
@@ -21,15 +20,11 @@ class OnnxRuntime:
     name = "onnx"
 
     def __init__(self, path: Path | str) -> None:
-        path = Path(path)
-        self.path: Path | None = path
-        if not path.is_file():
-            raise ModelError(f"no model file at {path}; `pse info` lists the models that came with pse-sdk")
+        self.path: Path | None = (path := existing(path))
         try:
             self.session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            first_line = str(error).splitlines()[0][:200]
-            raise ModelError(f"{path}: ONNX Runtime cannot load it ({first_line})") from error
+            raise not_loaded(path, "ONNX Runtime", error) from error
         self.description: ModelDescription = read_description(
             self.session.get_modelmeta().custom_metadata_map, str(path)
         )
@@ -49,7 +44,7 @@ class OnnxRuntime:
         }
         fits = set(inputs) == INPUTS and outputs == OUTPUTS and inputs["windows"][1:] == [d.window]
         if not fits or any(inputs[name] != shape for name, shape in shapes.items()):
-            raise ModelError(f"{path}: its inputs are not what its description says; export the model again")
+            raise not_as_described(path, "inputs")
 
 
 def session_options() -> ort.SessionOptions:

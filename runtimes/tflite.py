@@ -13,6 +13,7 @@ import numpy as np
 from pse_sdk.runtimes.base import Float32
 from pse_sdk.runtimes.description import ModelDescription, read_description
 from pse_sdk.runtimes.flatbuffer import read_metadata
+from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
 from pse_sdk.runtimes.native_log import hold_back
 
 from pse_sdk.errors import ModelError
@@ -35,14 +36,11 @@ class TfliteRuntime:
     name = "tflite"
 
     def __init__(self, path: Path | str) -> None:
-        path = Path(path)
-        self.path: Path | None = path
-        if not path.is_file():
-            raise ModelError(f"no model file at {path}; `pse info` lists the models that came with pse-sdk")
+        self.path: Path | None = (path := existing(path))
         try:
             metadata = read_metadata(path)
         except ValueError as error:
-            raise ModelError(f"{path}: LiteRT cannot load it ({error})") from None
+            raise not_loaded(path, "LiteRT", error) from None
         self.description: ModelDescription = read_description(metadata, str(path))
         if PACKAGE == "tflite-runtime" and self.description.precision == "int8":
             raise ModelError(f"{path}: tflite-runtime computes int8 models wrongly; "
@@ -67,16 +65,15 @@ class TfliteRuntime:
             interpreter = Interpreter(model_path=str(path), num_threads=1)
             signatures = interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
-            first_line = str(error).splitlines()[0][:200]
-            raise ModelError(f"{path}: LiteRT cannot load it ({first_line})") from error
+            raise not_loaded(path, "LiteRT", error) from error
         d = self.description
         if set(signatures) != {f"{kind}_{n}" for kind in ("depth", "head") for n in range(1, d.blocks + 1)}:
-            raise ModelError(f"{path}: its signatures are not what its description says; export the model again")
+            raise not_as_described(path, "signatures")
         self._runners: dict[str, Any] = {name: interpreter.get_signature_runner(name) for name in signatures}
         for name, runner in self._runners.items():
             shapes = {key: tuple(map(int, found["shape"])) for key, found in runner.get_input_details().items()}
             if not _fits(shapes, d, name):
-                raise ModelError(f"{path}: its inputs are not what its description says; export the model again")
+                raise not_as_described(path, "inputs")
             # The first call of a signature arranges its memory: not within somebody's first frame.
             self.run(name, **{key: np.zeros(shape, np.float32) for key, shape in shapes.items()})
 

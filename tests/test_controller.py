@@ -105,6 +105,52 @@ def test_no_two_frames_in_a_row_are_late_where_depth_1_fits() -> None:
     assert not any(a and b for a, b in itertools.pairwise(late))
 
 
+@given(st.floats(0, 0.05), slowdown_lists)
+def test_the_depth_after_a_wait_is_the_deepest_that_still_fits_or_the_least(
+    wait: float, slowdowns: list[float]
+) -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, slowdowns)
+    depth, decided = controller.depth_after(wait), controller.decision.depth
+    assert 1 <= depth <= decided
+    assert depth == 1 or wait == 0 or wait + controller.predict_s(depth) <= controller.deadline_s
+    assert depth == decided or wait + controller.predict_s(depth + 1) > controller.deadline_s
+
+
+def with_waits(controller: DepthController, frames: int, every: int, wait: float) -> list[int]:
+    """Depths of frames of which each ``every``-th waits for its core before it begins; half the deadline's work."""
+    depths = []
+    for n in range(frames):
+        waited = wait if n % every == 0 else 0.0
+        depths.append(controller.depth_after(waited))
+        took = 8 * COSTS[depths[-1] - 1] * JITTER[n % 3000]
+        controller.observe(depths[-1], took, took, waited)
+    return depths
+
+
+def test_rare_waits_cost_only_the_frames_that_waited() -> None:
+    profile = Profile("deadline only", cpu_share=1.0)
+    depths = with_waits(DepthController(profile, COSTS, HOP), 1000, every=50, wait=0.003)
+    assert max(depths[400::50]) < 5
+    assert set(depths[400:]) - set(depths[400::50]) == {5}
+
+
+def test_frequent_waits_lower_the_depth_of_all_frames_and_no_frame_is_late() -> None:
+    controller = DepthController(Profile("deadline only", cpu_share=1.0), COSTS, HOP)
+    run(controller, [8 * jitter for jitter in JITTER[:200]])
+    depths = with_waits(controller, 1000, every=2, wait=0.003)
+    assert max(depths[200:]) <= 3
+    assert controller.misses == 0
+
+
+def test_a_wait_beyond_the_deadline_is_a_miss_that_costs_no_later_frame_its_depth() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 200)
+    controller.observe(1, COSTS[0], COSTS[0], 0.02)
+    assert controller.misses == 1
+    assert set(run(controller, [1.0] * 20)) == {5}
+
+
 def with_stalls(controller: DepthController, frames: int, every: int) -> list[int]:
     """Depths on an idle machine that holds the thread off for 6 ms in each ``every``-th frame."""
     depths = []

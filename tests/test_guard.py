@@ -180,7 +180,7 @@ def test_a_thread_starved_for_half_a_second_loses_no_sample_and_one_deadline(
     tiny_model: Path, speechlike: Make
 ) -> None:
     took = [0.5 if n == 100 else 1e-4 for n in range(300)]
-    readings = iter([t for n, seconds in enumerate(took) for t in (n, n + seconds)])
+    readings = iter([0.0] + [t for n, seconds in enumerate(took) for t in (n, n + seconds)])
     starved = sdk.Enhancer(model=tiny_model, clocks=Clocks(lambda: next(readings), lambda: 0.0))
     calm = sdk.Enhancer(model=tiny_model, clocks=Clocks(lambda: 0.0, lambda: 0.0))
     signal = speechlike(300 * HOP)

@@ -3,13 +3,15 @@
 import gc
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
+import pse_sdk.load as load_module
 from pse_sdk.controller import Load
-from pse_sdk.load import LoadMonitor, read_load, read_sensors
+from pse_sdk.load import LoadMonitor, held_off_s, read_load, read_sensors
 
 
 def watchers() -> set[threading.Thread]:
@@ -114,3 +116,13 @@ def test_the_monitor_reads_sensors_too(monkeypatch: pytest.MonkeyPatch) -> None:
     sensors(monkeypatch, {"coretemp": [(90.0, 100.0)]})
     assert wait_for(lambda: monitor.load.heat == 0.9)
     monitor.stop()
+
+
+@pytest.mark.parametrize(("content", "seconds"), [(b"5 2500000000 7\n", 2.5), (b"", 0.0), (b"a b c", 0.0), (None, 0.0)])
+def test_the_wait_for_a_core_is_read_or_none_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, seconds: float
+) -> None:
+    monkeypatch.setattr(load_module, "RUN_DELAY", tmp_path / "schedstat")
+    if content is not None:
+        (tmp_path / "schedstat").write_bytes(content)
+    assert held_off_s() == seconds

@@ -51,12 +51,14 @@ def _condition(m: Measured, condition: str, load: str) -> Table:
     timings = _timings(m, condition)
     energy = any(t.energy_mj is not None for t in timings)
     numbers = ["depth", *(f"wall\n{q}" for q in QUANTILES), *(f"CPU\n{q}" for q in QUANTILES), "over\na hop"]
-    table = _numbers(TITLES[condition].format(hop=f"{m.hop_ms:g}", load=load), numbers + ["mJ"] * energy)
+    numbers.append("mJ" if energy else "CPU\ns/s")
+    table = _numbers(TITLES[condition].format(hop=f"{m.hop_ms:g}", load=load), numbers)
     for t in timings:
         wall = (t.wall_p50_ms, t.wall_p95_ms, t.wall_p99_ms, t.wall_max_ms)
         cpu = (t.cpu_p50_ms, t.cpu_p95_ms, t.cpu_p99_ms, t.cpu_max_ms)
         cells = [str(t.depth), *map(_short, (*wall, *cpu)), f"{t.late:.1%}"]
-        table.add_row(*cells, *[_short(t.energy_mj)] * energy)
+        # Without a meter, the CPU time that a second of audio takes is the best there is to say of energy.
+        table.add_row(*cells, _short(t.energy_mj) if energy else _short(t.cpu_p50_ms / m.hop_ms))
     return table
 
 

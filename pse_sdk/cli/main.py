@@ -16,11 +16,14 @@ from pse_sdk.cli import (
     embed_voices,
     enhance,
     enroll,
+    evaluate,
     export,
+    index,
     info,
     live,
     profile_device,
     record_load,
+    reproduce_bloom,
     reproduce_e3net,
     simulate,
     spectrogram,
@@ -44,6 +47,8 @@ app.command("profile-device")(profile_device.profile_device)
 app.command("spectrogram")(spectrogram.spectrogram)
 app.command("simulate")(simulate.simulate)
 app.command("record-load")(record_load.record_load)
+app.command("index")(index.index)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
@@ -51,6 +56,7 @@ app.command("embed-voices")(embed_voices.embed_voices)
 app.add_typer(
     reproduce := typer.Typer(help="Repeat the papers' comparisons on our data.", no_args_is_help=True), name="reproduce"
 )
+reproduce.command("bloom")(reproduce_bloom.bloom)
 reproduce.command("e3net")(reproduce_e3net.e3net)
 
 

@@ -75,7 +75,8 @@ def profile_device(
     table = make_table([series.measured() for series in every], busy, competition)
     console.print(report(table))
     if meter.missing:
-        notes.print(f"energy was not measured: {meter.missing}")
+        notes.print(f"energy was not measured: {meter.missing}; CPU s/s, the median CPU seconds of a second of audio, "
+                    "stand for it")  # fmt: skip
     if busy > DISTURBED:
         notes.print(f"the machine was {busy:.0%} busy before the measuring began: measure again when it is idle")
     if plot is not None:

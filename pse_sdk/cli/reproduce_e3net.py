@@ -45,7 +45,7 @@ def e3net(
     if speed_only and quality_only:
         raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
     budget = Budget(MINUTES if minutes is None and steps is None else minutes, steps)
-    recipe = load_recipe("e3net", settings or ())
+    recipe = load_recipe("e3net-comparison", settings or ())
     output.mkdir(parents=True, exist_ok=True)
     page = page or output / "reproduce-e3net.md"
     results = report.Results.read(page.with_suffix(".json"))

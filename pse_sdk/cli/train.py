@@ -22,12 +22,18 @@ def train(
     voices: Annotated[
         Path | None, typer.Option(help="Folder of `pse embed-voices`, for recipes with an enrolled voice.")
     ] = None,
-    start_from: Annotated[Path | None, typer.Option(help="Weights (.safetensors) to begin with.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Weights (.safetensors) to begin with; of fewer blocks, to grow them.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that draw mixtures; by default 0, with a GPU up to 8.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Save and stop after so long; --resume goes on.")] = None,
 ) -> None:
-    """Train a model. The averaged weights end up in OUTPUT/model.safetensors."""
+    """Train a model. The averaged weights end up in OUTPUT/model.safetensors, the best ones in best.safetensors."""
     try:
         from pse_sdk.training.recipe import load_recipe
         from pse_sdk.training.train import train as run
     except ImportError as error:
         raise UsageError(f"training needs {error.name}: pip install 'pse-sdk[train]'") from None
-    run(load_recipe(recipe, settings or ()), data, output, processes, resume, voices, start_from)
+    run(load_recipe(recipe, settings or ()), data, output, processes, resume, voices, start_from, workers, minutes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pse_sdk.models.activation import PReLU
 from pse_sdk.models.config import StackConfig
 from pse_sdk.models.norm import STATISTICS, ChannelNorm
 
@@ -31,7 +32,7 @@ class E3NetBlock(nn.Module):
         self.lstm = nn.LSTM(config.channels, config.channels, batch_first=True)
         self.feed_norm = nn.LayerNorm(config.channels)
         self.expand = nn.Linear(config.channels, config.hidden)
-        self.prelu = nn.PReLU()
+        self.prelu = PReLU()
         self.reduce = nn.Linear(config.hidden, config.channels)
         self._spread_memory(config.channels)
 
@@ -46,6 +47,14 @@ class E3NetBlock(nn.Module):
         biases["bias_hh_l0"].zero_()
         # torch orders the gates input, forget, cell, output.
         biases["bias_ih_l0"].copy_(torch.cat([-spread, spread, torch.zeros(2 * channels)]))
+
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Make ``z = 0``, whatever comes in, by the weights that a gradient reaches at once."""
+        self.reduce.weight.zero_()
+        self.reduce.bias.zero_()
+        for parameter in self.lstm.parameters():
+            parameter.chunk(4)[2].zero_()  # the cell's candidate; see the order of the gates above
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         remembered, (hidden, cell) = self.lstm(self.lstm_norm(x), (hidden[None], cell[None]))
@@ -67,12 +76,18 @@ class ConvTasNetBlock(nn.Module):
         self.cell_size = 2 * STATISTICS
         self.causal = config.norm != "global"
         self.expand = nn.Linear(config.channels, config.hidden)
-        self.expand_prelu = nn.PReLU()
+        self.expand_prelu = PReLU()
         self.expand_norm = ChannelNorm(config.hidden, config.norm)
         self.depthwise = nn.Conv1d(config.hidden, config.hidden, config.kernel, groups=config.hidden)
-        self.depthwise_prelu = nn.PReLU()
+        self.depthwise_prelu = PReLU()
         self.depthwise_norm = ChannelNorm(config.hidden, config.norm)
         self.reduce = nn.Linear(config.hidden, config.channels)
+
+    @torch.no_grad()
+    def silence(self) -> None:
+        """Make ``z = 0``, whatever comes in."""
+        self.reduce.weight.zero_()
+        self.reduce.bias.zero_()
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         first, second = cell.chunk(2, dim=1)

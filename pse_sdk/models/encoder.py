@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pse_sdk.models.activation import PReLU
 from pse_sdk.models.config import StackConfig
 
 # Added to the power of a filter pair before the logarithm: -90 dB of full scale, below any microphone's noise.
@@ -58,7 +59,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.use_power = config.features == "prelu+power"
         self.pairs = config.filters // 2
-        self.prelu = nn.PReLU()
+        self.prelu = PReLU()
         self.norm = nn.LayerNorm(config.filters)
         self.projection = nn.Linear(config.filters, config.channels)
         self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if self.use_power else None

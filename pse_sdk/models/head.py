@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pse_sdk.models.activation import PReLU
 from pse_sdk.models.config import StackConfig
 from pse_sdk.models.encoder import tight_frame
 
@@ -16,7 +17,7 @@ class Head(nn.Module):
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.channels)
-        self.prelu = nn.PReLU()
+        self.prelu = PReLU()
         self.mask = nn.Linear(config.channels, config.filters)
         self.decoder = nn.Parameter(tight_frame(config.filters, config.window))
         # Small weights and an open bias: the untrained head passes the noisy signal.

@@ -6,6 +6,7 @@ with two cores, 6000 frames with other work on the cores and 6000 with a busy lo
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -27,6 +28,10 @@ QUIET_STALLS, BUSY_STALLS, HOG_STALLS = 1.0, 21.0, 64.0
 # Quantiles of the length of a stall, at even steps from 0 to 1.
 SHORT_STALLS_S = (0.10e-3, 0.25e-3, 0.40e-3, 0.80e-3, 1.38e-3, 1.9e-3, 2.62e-3, 3.8e-3, 4.83e-3)
 HOG_STALLS_S = (0.11e-3, 0.81e-3, 1.19e-3, 1.7e-3, 2.27e-3, 3.1e-3, 3.98e-3, 4.6e-3, 7.98e-3)
+# Share of the frames that wait for a core before they begin, and quantiles of how long: 1200 frames of depth 5 with
+# other work on the core, 2500 with a busy loop on it, whose turn lasts until the scheduler's next tick.
+BUSY_WAITS, BUSY_WAITS_S = 0.03, (1.1e-3, 3.4e-3, 3.4e-3, 3.4e-3, 4.1e-3)
+HOG_WAITS, HOG_WAITS_S = 0.34, (3.2e-3, 3.7e-3, 4.1e-3, 4.6e-3, 5.0e-3)
 # The system's load is read twice a second, as a mean since the last reading.
 READING_S = 0.5
 
@@ -40,7 +45,8 @@ def idle(rng: np.random.Generator) -> LoadTrace:
 def busy(rng: np.random.Generator) -> LoadTrace:
     """Other work on all cores, all the time."""
     nothing = _nothing()
-    return _trace(rng, "busy", nothing + 1 / QUIET, nothing + BUSY_STALLS, nothing == 0)
+    made = _trace(rng, "busy", nothing + 1 / QUIET, nothing + BUSY_STALLS, nothing == 0)
+    return _with_waits(rng, made, nothing + BUSY_WAITS, BUSY_WAITS_S)
 
 
 def step(rng: np.random.Generator) -> LoadTrace:
@@ -83,7 +89,8 @@ def hog(rng: np.random.Generator) -> LoadTrace:
     loaded = _time() % 60 >= 30
     level = np.where(loaded, 1.0 / QUIET, 1.0)
     stalls = np.where(loaded, HOG_STALLS, QUIET_STALLS)
-    return _trace(rng, "hog", level, stalls, loaded, HOG_STALLS_S)
+    made = _trace(rng, "hog", level, stalls, loaded, HOG_STALLS_S)
+    return _with_waits(rng, made, np.where(loaded, HOG_WAITS, 0.0), HOG_WAITS_S)
 
 
 LIBRARY: dict[str, Callable[[np.random.Generator], LoadTrace]] = {
@@ -118,10 +125,17 @@ def _trace(
         slowdown=slowdown,
         stall_s=np.where(stalled, lengths, 0.0),
         stall_at=rng.uniform(size=frames),
+        wait_s=np.zeros(frames),
         cpu_load=_readings(loaded),
         loaded=loaded,
         note=f"synthetic: {LIBRARY[name].__doc__}",
     )
+
+
+def _with_waits(rng: np.random.Generator, trace: LoadTrace, share: Float64, lengths_s: tuple[float, ...]) -> LoadTrace:
+    """The same trace, where each frame waits for its core with the probability ``share``."""
+    lengths = np.interp(rng.uniform(size=trace.frames), np.linspace(0, 1, len(lengths_s)), lengths_s)
+    return dataclasses.replace(trace, wait_s=np.where(rng.uniform(size=trace.frames) < share, lengths, 0.0))
 
 
 def _correlated(rng: np.random.Generator, frames: int) -> Float64:

@@ -33,7 +33,8 @@ def record_trace(
     """Run ``seconds`` of frames at the deepest depth, one per hop as audio would bring them.
 
     Before that, a few frames of each depth in turn tell what a depth costs here. What the CPU time of a frame is more
-    than that is the slowdown; what the wall time is more than the CPU time is a stall. Where in the frame a stall
+    than that is the slowdown; what the wall time is more than the CPU time is a stall; what a frame begins after its
+    time is its wait. Where in the frame a stall
     lay cannot be measured: it is drawn evenly, from a fixed seed.
 
     Parameters
@@ -49,14 +50,14 @@ def record_trace(
     hop = d.hop_seconds
     calibrating, frames = CALIBRATION * d.blocks, max(1, round(seconds / hop))
     depths = [1 + n % d.blocks for n in range(calibrating)] + [d.blocks] * frames
-    walls, cpus = np.zeros((2, len(depths)))
+    walls, cpus, waits = np.zeros((3, len(depths)))
     loads = np.full(len(depths), np.nan)
     monitor = LoadMonitor()
     monitor.start()
     try:
         pace = _pace(len(depths), hop, clocks, sleep)
         for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, depths, clocks, pace)):
-            walls[n], cpus[n] = times
+            walls[n], cpus[n], waits[n] = times
             loads[n] = np.nan if monitor.load.cpu is None else monitor.load.cpu
             if progress is not None:
                 progress((n + 1) / len(depths))
@@ -73,26 +74,27 @@ def record_trace(
         slowdown=np.maximum(cpu / costs[-1], 1e-3),
         stall_s=np.where(held_off > LEAST_STALL_S, held_off, 0.0),
         stall_at=np.random.default_rng(0).uniform(size=frames),
+        wait_s=np.maximum(waits[calibrating:], 0.0),
         cpu_load=np.clip(loads[calibrating:], 0, 1),
         loaded=np.zeros(frames, np.bool_),
         note=f"recorded: model {d.name}, {d.precision}, depth {d.blocks}, {runtime.name}",
     )
 
 
-def _pace(frames: int, hop_s: float, clocks: Clocks, sleep: Callable[[float], None]) -> Iterator[int]:
-    """Frame numbers, each not before its time. Who comes late goes on at once, as with audio that waits."""
+def _pace(frames: int, hop_s: float, clocks: Clocks, sleep: Callable[[float], None]) -> Iterator[float]:
+    """Yield when each frame is due, not before. Who comes late goes on at once, as with audio that waits."""
     start = clocks.wall()
     for n in range(frames):
-        early = start + n * hop_s - clocks.wall()
-        if early > 0:
+        due = start + n * hop_s
+        if (early := due - clocks.wall()) > 0:
             sleep(early)
-        yield n
+        yield due
 
 
 def _times(
-    pipeline: Pipeline, hop: int, depths: list[int], clocks: Clocks, pace: Iterator[int]
-) -> Iterator[tuple[float, float]]:
-    """Wall and CPU seconds of each frame, measured where the `Enhancer` measures them."""
+    pipeline: Pipeline, hop: int, depths: list[int], clocks: Clocks, pace: Iterator[float]
+) -> Iterator[tuple[float, float, float]]:
+    """Wall and CPU seconds of each frame, measured where the `Enhancer` measures them, and its wait before."""
     noise = (0.1 * np.random.default_rng(0).standard_normal(100 * hop)).astype(np.float32)
     took = (0.0, 0.0)
 
@@ -103,10 +105,11 @@ def _times(
         took = clocks.wall() - wall, clocks.cpu() - cpu
         return done
 
-    for n in pace:
+    for n, due in enumerate(pace):
+        waited = clocks.wall() - due
         at = n % 100 * hop
         pipeline.push(noise[at : at + hop], frame)
-        yield took
+        yield *took, waited
 
 
 def _rising(costs: Float64) -> Float64:

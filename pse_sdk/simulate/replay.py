@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pse_sdk.controller import DepthController, Load
 from pse_sdk.depth_change import DepthChange
+from pse_sdk.pace import Pace
 from pse_sdk.profiles import Profile
 from pse_sdk.simulate.trace import Bools, Float64, LoadTrace
 
@@ -27,7 +28,7 @@ class Replay:
     ran : [frames], blocks that ran (0: bypass)
     heard : [frames], whose head was heard: blocks that wake up run unheard at first
     wall_s, cpu_s : [frames], what each frame took
-    late : [frames], over the profile's deadline
+    late : [frames], over the profile's deadline, counted from when the samples were there
     avoidable : [frames], late, where the profile's least depth would not have been
     """
 
@@ -43,15 +44,18 @@ def replay(trace: LoadTrace, profile: Profile) -> Replay:
     """Let the `DepthController` run over ``trace``, as the `Enhancer` lets it."""
     wall, cpu = trace.times()
     controller = DepthController(profile, trace.expected_s.tolist(), trace.hop_s)
-    change = DepthChange()
+    change, pace = DepthChange(), Pace()
     ran, heard = np.zeros((2, trace.frames), np.int64)
     said = None
     for n, load in enumerate(trace.cpu_load.tolist()):
-        ran[n], heard[n] = change.next(controller.decision.depth)
+        begun = n * trace.hop_s + float(trace.wait_s[n])
+        wait = pace.enter(begun, trace.hop_s).late_s or 0.0
+        ran[n], heard[n] = change.next(controller.depth_after(wait))
         if load != said:
             controller.observe_load(Load(None if np.isnan(load) else load))
             said = load
-        controller.observe(int(ran[n]), float(wall[n, ran[n]]), float(cpu[n, ran[n]]))
+        controller.observe(int(ran[n]), float(wall[n, ran[n]]), float(cpu[n, ran[n]]), wait)
+        pace.leave(begun + float(wall[n, ran[n]]))
     return _outcome(trace, profile, ran, heard)
 
 
@@ -69,10 +73,9 @@ def oracle(trace: LoadTrace, profile: Profile, steady_s: float = 0.0) -> Replay:
     the future, but does not thread its way between late frames. The CPU share holds for the mean over
     `SHARE_OVER_S` around the frame, at the depth in question.
     """
-    wall, _ = trace.times()
     shallowest, deepest = depth_range(trace, profile)
     candidates = np.arange(trace.depths + 1)
-    in_time = wall <= profile.deadline_share * trace.hop_s
+    in_time = trace.ready_s() <= profile.deadline_share * trace.hop_s
     # Frames that are late even at the shallowest depth are so anyway, and ask for nothing.
     in_time = in_time | ~in_time[:, [shallowest]]
     reach = 2 * round(steady_s / 2 / trace.hop_s) + 1
@@ -104,6 +107,6 @@ def _outcome(trace: LoadTrace, profile: Profile, ran: Depths, heard: Depths) -> 
     walls, cpus = trace.times()
     wall, cpu = (np.take_along_axis(times, ran[:, None], axis=1)[:, 0] for times in (walls, cpus))
     deadline = profile.deadline_share * trace.hop_s
-    at_least_depth = walls[:, depth_range(trace, profile)[0]]
-    late = wall > deadline
+    at_least_depth = trace.ready_s()[:, depth_range(trace, profile)[0]]
+    late = trace.wait_s + wall > deadline
     return Replay(ran, heard, wall, cpu, late, late & (at_least_depth <= deadline))

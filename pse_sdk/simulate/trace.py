@@ -22,7 +22,9 @@ Float64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 FORMAT = "pse-load-trace"
-VERSION = 1
+VERSION = 2
+# Traces of version 1 know nothing of waits.
+READABLE = (1, VERSION)
 SUFFIX = ".npz"
 # A day of frames is 350 MB: what claims more is not a trace.
 MAX_BYTES = 1 << 29
@@ -31,7 +33,7 @@ MAX_BYTES = 1 << 29
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 _PER_DEPTH = ("costs_s", "expected_s")
-_PER_FRAME = ("slowdown", "stall_s", "stall_at", "cpu_load", "loaded")
+_PER_FRAME = ("slowdown", "stall_s", "stall_at", "wait_s", "cpu_load", "loaded")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class LoadTrace:
     costs_s : [depths], CPU seconds per frame at depth 1..L where slowdown is 1; rising
     expected_s : [depths], what the controller is told to expect before it has measured anything
     slowdown : [frames], above 0
+    wait_s : [frames], seconds from the moment when a frame's samples were there until it began, from 0: the thread
+        waited for a core, or for an earlier frame
     stall_s, stall_at : [frames], seconds from 0, and 0..1
     cpu_load : [frames], what the system says of its load, 0..1; NaN where it says nothing
     loaded : [frames], whether an outside load is at work; onsets and ends are what reaction and recovery are
@@ -63,6 +67,7 @@ class LoadTrace:
     slowdown: Float64
     stall_s: Float64
     stall_at: Float64
+    wait_s: Float64
     cpu_load: Float64
     loaded: Bools
     note: str = ""
@@ -83,6 +88,10 @@ class LoadTrace:
     @property
     def seconds(self) -> float:
         return self.frames * self.hop_s
+
+    def ready_s(self) -> Float64:
+        """Seconds from a frame's samples to its output at every depth, [frames, 1 + depths]: what deadlines are of."""
+        return self.times()[0] + self.wait_s[:, None]
 
     def times(self) -> tuple[Float64, Float64]:
         """Wall and CPU seconds of every frame at every depth: two arrays [frames, 1 + depths]; bypass takes none."""
@@ -117,7 +126,9 @@ def load_trace(path: Path) -> LoadTrace:
             if head["format"] != FORMAT:
                 raise ValueError("of another format")
             _check_version(head["version"])
-            values: dict[str, Any] = {name: _read(arrays, name) for name in _PER_DEPTH + _PER_FRAME}
+            known = _PER_DEPTH + tuple(name for name in _PER_FRAME if name != "wait_s" or head["version"] > 1)
+            values: dict[str, Any] = {name: _read(arrays, name) for name in known}
+            values.setdefault("wait_s", np.zeros(len(values["slowdown"])))
             return LoadTrace(name=str(head["name"]), hop_s=float(head["hop_s"]), note=str(head["note"]), **values)
     except TraceError as error:
         raise TraceError(f"{path}: {error}") from error
@@ -127,8 +138,9 @@ def load_trace(path: Path) -> LoadTrace:
 
 
 def _check_version(version: object) -> None:
-    if version != VERSION:
-        raise TraceError(f"trace format {version}, but this version of pse-sdk reads format {VERSION}; update pse-sdk")
+    if version not in READABLE:
+        raise TraceError(f"trace format {version}, but this version of pse-sdk reads formats "
+                         f"{' and '.join(map(str, READABLE))}; update pse-sdk")  # fmt: skip
 
 
 def _read(arrays: Any, name: str) -> npt.NDArray[Any]:
@@ -156,6 +168,7 @@ def _problem(trace: LoadTrace) -> str:
         "expected_s": np.isfinite(trace.expected_s) & (trace.expected_s > 0),
         "slowdown": np.isfinite(trace.slowdown) & (trace.slowdown > 0),
         "stall_s": np.isfinite(trace.stall_s) & (trace.stall_s >= 0),
+        "wait_s": np.isfinite(trace.wait_s) & (trace.wait_s >= 0),
         "stall_at": (trace.stall_at >= 0) & (trace.stall_at <= 1),
         "cpu_load": np.isnan(trace.cpu_load) | ((trace.cpu_load >= 0) & (trace.cpu_load <= 1)),
     }

@@ -14,6 +14,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ import soxr
 from pse_sdk.errors import AudioError
 
 SAMPLE_RATE = 16000
+COLUMNS = ("path", "kind", "split", "source", "speaker", "category")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,21 @@ class Clips:
             self.by_category[clip.category].append(clip)
             self.by_speaker[clip.source, clip.speaker].append(clip)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For worker processes that are spawned: the name of the memory-mapped file in place of its gigabytes."""
+        samples = self.samples.filename if isinstance(self.samples, np.memmap) else self.samples
+        return {**self.__dict__, "samples": samples}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not isinstance(self.samples, np.ndarray):
+            self.samples = np.load(self.samples, mmap_mode="r")
+
+    @classmethod
+    def none(cls) -> Clips:
+        """No recordings, for a kind that is not needed."""
+        return cls(np.zeros(0, np.int16), [])
+
     def read(self, clip: Clip, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
         """Samples of a clip as float32 in -1..1; shorter than ``length`` where the clip ends."""
         end = clip.length if length is None else min(clip.length, start + length)
@@ -74,11 +91,12 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -
     The cache file is named after the folder, the rows of the index and the sizes of the files: what changed is decoded
     anew.
     """
-    with (folder / "index.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] == kind and row["split"] == split]
+    rows = [row for row in read_index(folder / "index.csv") if row["kind"] == kind and row["split"] == split]
     if not rows:
-        raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}")
-    sizes = [(folder / row["path"]).stat().st_size for row in rows]
+        way_out = ", or --set mixing.room=0 does without" if kind == "rir" else ""
+        raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}: "
+                         f"`pse index` adds them{way_out}")  # fmt: skip
+    sizes = [_size(folder / row["path"]) for row in rows]
     key = hashlib.sha256(json.dumps([str(folder.resolve()), rows, sizes]).encode()).hexdigest()[:16]
     cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"
     stem = cache / f"{kind}-{split}-{key}"
@@ -93,6 +111,23 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -
     return Clips(np.load(stem.with_suffix(".npy"), mmap_mode="r"), clips)
 
 
+def read_index(path: Path) -> list[dict[str, str]]:
+    """The rows of an index; raises `AudioError` naming a column that is missing."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise AudioError(f"{path}: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
+        return list(reader)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise AudioError(f"{path}: in the index, but cannot be read ({error.strerror})") from error
+
+
 def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     pieces = [_read_int16(folder / row["path"]) for row in rows]
@@ -104,7 +139,10 @@ def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
 
 
 def _read_int16(path: Path) -> npt.NDArray[np.int16]:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: cannot be decoded ({error.error_string})") from error
     mono = samples.mean(axis=1)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 FFT = 512
-HOP = 160
+HOP = 256
+# Power of a bin at -60 dB of the recording's level: below it nothing counts.
+FLOOR = 1e-6
 
 
 def snr_loss(estimate: Tensor, target: Tensor, noisy: Tensor, ceiling_db: float = 30.0) -> Tensor:
@@ -30,28 +32,44 @@ def compressed_spectral_loss(
     Levels matter: normalise both signals alike first.
     """
     y, s = _spectrum(estimate), _spectrum(target)
-    y_square, s_square = y.square().sum(-1) + 1e-6, s.square().sum(-1) + 1e-6
-    y_scale, s_scale = y_square ** ((power - 1) / 2), s_square ** ((power - 1) / 2)
-    missing = s_square ** (power / 2) - y_square ** (power / 2)
-    phase = (y * y_scale[..., None] - s * s_scale[..., None]).square().sum(-1).mean((1, 2))
-    loss = (1 - complex_weight) * missing.square().mean((1, 2)) + complex_weight * phase
+    y_log, s_log = _log_power(y), _log_power(s)
+    y_compressed, s_compressed = (y_log * (power / 2)).exp(), (s_log * (power / 2)).exp()
+    # |Yc - Sc|^2 from magnitudes and the inner product: half as many memory passes as on real and imaginary parts.
+    inner = ((y * s).sum(-1) + FLOOR) * ((y_log + s_log) * ((power - 1) / 2)).exp()
+    with_phase = y_compressed.square() + s_compressed.square() - 2 * inner
+    missing = s_compressed - y_compressed
+    loss = (1 - complex_weight) * missing.square() + complex_weight * with_phase
     if over_suppression:
-        loss = loss + over_suppression * missing.clamp_min(0).square().mean((1, 2))
-    return loss
+        loss = loss + over_suppression * missing.clamp_min(0).square()
+    return loss.mean((1, 2))
 
 
 def enhancement_loss(
-    estimate: Tensor, target: Tensor, noisy: Tensor, snr_weight: float = 0.05, over_suppression: float = 0.0
+    estimate: Tensor,
+    target: Tensor,
+    noisy: Tensor,
+    snr_weight: float = 0.05,
+    over_suppression: float = 0.0,
+    spectral_weight: float = 1.0,
 ) -> Tensor:
-    """The sum of both, independent of the recording's level. [batch, samples] -> scalar."""
+    """The weighted sum of both, independent of the recording's level. [batch, samples] -> scalar.
+
+    Without a spectral weight no spectrum is computed, which on a CPU saves a good part of a small model's step.
+    """
     level = noisy.square().mean(1, keepdim=True).sqrt() + 1e-5
     estimate, target, noisy = estimate / level, target / level, noisy / level
-    loss = compressed_spectral_loss(estimate, target, over_suppression=over_suppression)
-    return (loss + snr_weight * snr_loss(estimate, target, noisy)).mean()
+    loss = snr_weight * snr_loss(estimate, target, noisy)
+    if spectral_weight:
+        loss = loss + spectral_weight * compressed_spectral_loss(estimate, target, over_suppression=over_suppression)
+    return loss.mean()
 
 
 def _energy(x: Tensor) -> Tensor:
     return x.square().mean(1)
+
+
+def _log_power(spectrum: Tensor) -> Tensor:
+    return torch.log(spectrum.square().sum(-1) + FLOOR)
 
 
 def _spectrum(x: Tensor) -> Tensor:

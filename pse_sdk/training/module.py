@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import lightning
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor
 
 from pse_sdk.models.stack import BloomStack
+from pse_sdk.training.growth import freeze
 from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.schedule import schedulers
 
 # What the loaders of validation data hold, in their order.
 VALIDATION_SETS = ("si_sdr", "two_talkers")
@@ -38,35 +41,50 @@ class JointTraining(lightning.LightningModule):
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.stack = BloomStack(recipe.model)
+        if recipe.frozen_blocks:
+            freeze(self.stack, recipe.frozen_blocks)
 
     def configure_optimizers(self):  # type: ignore[no-untyped-def]
-        in_blocks = [p for p in self.stack.blocks.parameters() if p.ndim == 2]
-        chosen = {id(p) for p in in_blocks}
-        others = [p for p in self.stack.parameters() if id(p) not in chosen]
+        trained = [p for p in self.stack.parameters() if p.requires_grad]
+        matrices = {id(p) for p in self.stack.blocks.parameters() if p.ndim == 2}
+        in_blocks = [p for p in trained if id(p) in matrices]
+        others = [p for p in trained if id(p) not in matrices]
         optimizer = MuonAdamW(in_blocks, others, self.recipe.learning_rate, self.recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def learning_rate_factor(self, step: int) -> float:
-        """Linear warm-up, constant, linear decay to zero over the last ``decay_steps``."""
-        up = (step + 1) / max(1, self.recipe.warmup_steps)
-        down = (self.recipe.steps - step) / max(1, self.recipe.decay_steps)
-        return max(0.0, min(1.0, up, down))
+        return [optimizer], schedulers(optimizer, self.recipe)
 
     def training_step(self, batch: Batch) -> Tensor:
         generator = self._generator()
         if torch.rand((), generator=generator) < self.recipe.switching:
             return self._loss("switch", self._switched(batch, generator), batch)
         depths = self._depths(generator)
-        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
-        return torch.stack([self._loss(d, y, batch) for d, y in zip(depths, outputs, strict=True)]).mean()
+        outputs = self.stack.forward_depths(self.heard(batch), depths, self._speaker(batch))
+        losses = torch.stack([self._loss(depth, output, batch) for depth, output in zip(depths, outputs, strict=True)])
+        if self.recipe.distillation:
+            losses = losses + self.recipe.distillation * self._from_the_deepest(outputs, batch)
+        given = self.recipe.head_weights or (1.0,) * self.recipe.model.blocks
+        weights = losses.new_tensor([given[depth - 1] for depth in depths])
+        return (weights * losses).sum() / weights.sum()
+
+    def _from_the_deepest(self, outputs: list[Tensor], batch: Batch) -> Tensor:
+        """The losses [heads] of the shallower heads with the deepest one's output as target; its own is 0."""
+        teacher = outputs[-1].detach()
+        taught = [self._distance(output, teacher, batch.noisy) for output in outputs[:-1]]
+        return torch.stack([*taught, teacher.new_zeros(())])
+
+    def heard(self, batch: Batch) -> Tensor:
+        """What the stack gets to hear of the mixtures, [batch, samples]."""
+        return batch.noisy
 
     def _loss(self, what: object, output: Tensor, batch: Batch) -> Tensor:
-        loss = enhancement_loss(
-            output.float(), batch.target, batch.noisy, self.recipe.snr_weight, self.recipe.over_suppression
-        )
+        loss = self._distance(output, batch.target, batch.noisy)
         self.log(f"train/loss_{what}", loss.detach())
         return loss
+
+    def _distance(self, output: Tensor, target: Tensor, noisy: Tensor) -> Tensor:
+        recipe = self.recipe
+        return enhancement_loss(
+            output.float(), target.float(), noisy, recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight
+        )
 
     def _speaker(self, batch: Batch) -> Tensor | None:
         if not self.recipe.model.speaker_dim or not batch.embedding.shape[1]:
@@ -75,26 +93,28 @@ class JointTraining(lightning.LightningModule):
 
     def _switched(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The output of a stream whose depth rises on its way."""
-        before, after = sorted((torch.randperm(self.recipe.model.blocks, generator=generator)[:2] + 1).tolist())
+        pairs = list(itertools.combinations(range(1, self.recipe.model.blocks + 1), 2))
+        pairs = [pair for pair in pairs if pair[1] > self.recipe.frozen_blocks]
+        before, after = pairs[int(torch.randint(len(pairs), (), generator=generator))]
         frames = batch.noisy.shape[1] // self.recipe.model.hop
         at = int(frames * (0.1 + 0.6 * torch.rand((), generator=generator).item()))
         heard = int(torch.randint(5, 30, (), generator=generator))
-        return self.stack.forward_switch(batch.noisy, before, after, at, at + heard, self._speaker(batch))
+        return self.stack.forward_switch(self.heard(batch), before, after, at, at + heard, self._speaker(batch))
 
     def _generator(self) -> torch.Generator:
         # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
         return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
 
     def _depths(self, generator: torch.Generator) -> list[int]:
-        deepest = self.recipe.model.blocks
-        others = torch.randperm(deepest - 1, generator=generator)[: self.recipe.heads - 1] + 1
+        deepest, frozen = self.recipe.model.blocks, self.recipe.frozen_blocks
+        others = torch.randperm(deepest - 1 - frozen, generator=generator)[: self.recipe.heads - 1] + 1 + frozen
         return [*sorted(others.tolist()), deepest]
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         name = VALIDATION_SETS[dataloader_idx]
         depths = list(range(1, self.recipe.model.blocks + 1))
         before = si_sdr(batch.noisy, batch.target)
-        outputs = self.stack.forward_depths(batch.noisy, depths, self._speaker(batch))
+        outputs = self.stack.forward_depths(self.heard(batch), depths, self._speaker(batch))
         for depth, output in zip(depths, outputs, strict=True):
             gain = (si_sdr(output.float(), batch.target) - before).mean()
             self.log(f"valid/{name}_gain_{depth}", gain, sync_dist=True, add_dataloader_idx=False,

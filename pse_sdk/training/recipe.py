@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pse_sdk.errors import ProfileError
 from pse_sdk.models.config import StackConfig
@@ -23,6 +23,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Schedule = Literal["linear", "cosine", "plateau"]
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,15 +35,24 @@ class Recipe:
     ----------
     model, mixing : sizes of the stack, and the distribution of its training mixtures
     seed : of the weights and the mixtures
-    steps : optimiser steps in all; the learning rate is constant after the warm-up and falls to zero over
-        the last ``decay_steps``, so that a run can be made longer by raising ``steps`` before its decay
+    steps : optimiser steps in all
     batch : mixtures per step and process
     learning_rate, warmup_steps, weight_decay, gradient_clip : AdamW
+    schedule : of the learning rate after the warm-up. ``"linear"``: constant, falling to zero over the last
+        ``decay_steps``, so that a run can be made longer by raising ``steps`` before its decay; ``"cosine"``: to zero
+        over all steps; ``"plateau"``: halved when ``plateau_patience`` validations and one more brought no gain
+    patience : validations without a gain after which the run ends; 0 to go on to the last step
+    precision : ``"bf16-mixed"``, on CPUs and GPUs; ``"16-mixed"`` for GPUs without bf16; ``"32-true"``
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
+    head_weights : weight of each depth's loss among those of its step; all alike unless given
+    distillation : weight of a second loss of the shallower heads, whose target is the deepest head's output
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
+    spectral_weight : weight of the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
     switching : part of the steps that train a change of depth in the middle of a recording
+    frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
+        and only what stands above is trained
     """
 
     name: str
@@ -51,15 +63,35 @@ class Recipe:
     batch: int = 10
     learning_rate: float = 1e-3
     warmup_steps: int = 300
+    schedule: Schedule = "linear"
     decay_steps: int = 300
+    plateau_patience: int = 4
+    patience: int = 0
+    precision: Precision = "bf16-mixed"
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     ema: float = 0.999
     heads: int = 2
+    head_weights: tuple[float, ...] = ()
+    distillation: float = 0.0
     snr_weight: float = 0.05
+    spectral_weight: float = 1.0
     over_suppression: float = 0.0
     switching: float = 0.0
+    frozen_blocks: int = 0
     validate_every: int = 500
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
+        for name in ("steps", "batch", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
+        if not 0 <= self.frozen_blocks < self.model.blocks:
+            raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
+        if self.head_weights and len(self.head_weights) != self.model.blocks:
+            raise ValueError(f"head_weights: {len(self.head_weights)} given for {self.model.blocks} blocks")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pse_sdk.training.augment import Samples, gain_for_snr, in_room, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clips
+from pse_sdk.training.sources import check_sources
 from pse_sdk.training.speaker.voices import Voices
 
 
@@ -55,6 +56,7 @@ class Scenes:
         self.voices, self.rooms, self.recipe = voices, rooms, recipe
         self.room, self.equaliser = room, equaliser
         wanted = recipe.speech_weights or {s: 1.0 for s, v in voices.enrollable.items() if v}
+        check_sources(wanted, voices.of_source, "mixing.scene.speech_weights")
         self.sources = sorted(source for source in wanted if voices.enrollable.get(source))
         total = sum(wanted[source] for source in self.sources)
         self.source_p = [wanted[source] / total for source in self.sources]

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import warnings
+import os
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from rich.console import Console
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import UsageError
-from pse_sdk.models.checkpoint import load_stack, save_stack
+from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.stack import BloomStack
-from pse_sdk.training.data import data_folder, load_clips
+from pse_sdk.training.data import Clips, data_folder, load_clips
+from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.voices import load_voices
+from pse_sdk.training.trainer import BEST, LAST, make_trainer, quiet
 
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
 VALID = MixingRecipe(
@@ -46,7 +48,8 @@ def mixtures(
     voices: Path | None = None,
 ) -> Mixtures:
     """Mixtures of one split's speech, noise and rooms; ``voices`` is a folder that ``pse embed-voices`` wrote."""
-    speech, noise, rooms = (load_clips(folder, kind, split) for kind in ("speech", "noise", "rir"))
+    speech, noise = (load_clips(folder, kind, split) for kind in ("speech", "noise"))
+    rooms = load_clips(folder, "rir", split) if recipe.room > 0 else Clips.none()
     table = load_voices(voices / f"{split}.npz", speech, recipe.unlabelled) if voices else None
     return Mixtures(speech, noise, rooms, recipe, items, seed, first, table)
 
@@ -59,78 +62,95 @@ def train(
     resume: bool = False,
     voices: Path | None = None,
     start_from: Path | None = None,
+    workers: int | None = None,
+    minutes: float | None = None,
 ) -> Path:
     """Train, and return the file with the averaged weights, ``output/model.safetensors``.
+
+    Beside it: ``best.safetensors``, the averaged weights at the best validation, both checkpoints, and logs.
 
     Parameters
     ----------
     data : folder with ``index.csv``; ``PSE_DATA`` if None
     voices : folder with tables of voices, for recipes with enrolled voices
-    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh
+    start_from : weights (``.safetensors``) to begin with; what they lack, as a speaker input, starts fresh, and blocks
+        that they lack start with ``z = 0``
     processes : on a CPU, processes of one thread each with averaged gradients. They beat as many threads in one
         process: the LSTM runs step by step, and two threads spend more time meeting than computing
     resume : go on from ``output/last.ckpt``, to the step
+    workers : processes that draw mixtures, for each process that trains. If None, none on a CPU, where they would take
+        its cores, and on a GPU as many as there are cores, up to 8
+    minutes : time after which the run is saved and ends
     """
     folder = data_folder(data)
     output.mkdir(parents=True, exist_ok=True)
     if processes > 1:
         torch.set_num_threads(1)
-    last = output / "last.ckpt"
+    last = output / f"{LAST}.ckpt"
     if last.exists() and not resume:
         raise UsageError(f"{output} holds a training run: go on with --resume, or choose another folder")
     done = _steps_done(last) if resume else 0
-    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     per_step = recipe.batch * processes
     items = recipe.steps * per_step
     train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, done * per_step, voices)
+    _check_voices(recipe, train_set)
     valid_sets = [mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED, voices=voices)]
     if recipe.mixing.scene.enrolled:
         valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
+    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
     module = JointTraining(recipe)
-    if start_from is not None and not done:
-        _start_from(module, start_from)
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        devices=processes,
-        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
-        precision="bf16-mixed",
-        max_steps=recipe.steps,
-        gradient_clip_val=recipe.gradient_clip,
-        val_check_interval=recipe.validate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        logger=CSVLogger(output, name="log"),
-        callbacks=[
-            EMAWeightAveraging(decay=recipe.ema),
-            ModelCheckpoint(output, filename="last", every_n_train_steps=recipe.validate_every,
-                            save_on_train_epoch_end=False, enable_version_counter=False),
-        ],
-    )  # fmt: skip
-    # Lightning cannot know that items are numbered and go on where they were.
-    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    trainer.fit(
-        module,
-        # In order: item i is drawn from the seed and i, so the data needs no shuffling.
-        DataLoader(train_set, recipe.batch, shuffle=False),
-        [DataLoader(valid_set, 8) for valid_set in valid_sets],
-        ckpt_path=last if done else None,
-        weights_only=True,
-    )
-    trainer.save_checkpoint(last)
+    if not done:
+        _begin(module, start_from)
+    with quiet():
+        trainer = make_trainer(recipe, output, processes, minutes)
+        trainer.fit(
+            module,
+            # In order: item i is drawn from the seed and i, so the data needs no shuffling.
+            DataLoader(train_set, recipe.batch, shuffle=False, **_loading(workers, processes)),
+            [DataLoader(valid_set, 8) for valid_set in valid_sets],
+            ckpt_path=last if done else None,
+            weights_only=True,
+        )
     weights = output / "model.safetensors"
     if trainer.is_global_zero:
-        save_averaged(last, recipe, weights)
+        _finish(trainer, recipe, output, weights)
     return weights
 
 
-def _start_from(module: JointTraining, path: Path) -> None:
-    weights = load_stack(path)[0].state_dict()
-    try:
-        missing, unknown = module.stack.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
-        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
-    if unknown or any(not name.startswith("bottleneck.") for name in missing):
-        raise UsageError(f"{path}: weights of another model than the recipe's ({[*unknown, *missing][0]})")
+def _loading(workers: int | None, processes: int) -> dict[str, Any]:
+    """How a loader draws items: here, or in processes of its own, ahead of time."""
+    gpu = torch.cuda.is_available()
+    if workers is None:
+        workers = min(8, max(1, (os.cpu_count() or 1) // processes)) if gpu else 0
+    if workers == 0:
+        return {}
+    return {"num_workers": workers, "persistent_workers": True, "prefetch_factor": 4, "pin_memory": gpu}
+
+
+def _check_voices(recipe: Recipe, train_set: Mixtures) -> None:
+    size = recipe.model.speaker_dim
+    if recipe.mixing.scene.enrolled and train_set.dim != size:
+        raise UsageError(f"the voices' embeddings have {train_set.dim} values, the recipe's model.speaker_dim is "
+                         f"{size}: make them the same, or embed the voices with another encoder")  # fmt: skip
+
+
+def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: Path) -> None:
+    """Write the averaged weights, last and best, and say what there is and how to go on."""
+    say = Console(soft_wrap=True, highlight=False).print
+    save_averaged(output / f"{LAST}.ckpt", recipe, weights)
+    if (best := output / f"{BEST}.ckpt").exists():
+        save_averaged(best, recipe, best.with_suffix(".safetensors"))
+    say(f"{weights}: averaged weights after step {trainer.global_step} of {recipe.steps}", markup=False)
+    if trainer.global_step < recipe.steps:
+        say("stopped before the end: the same command with --resume goes on", markup=False)
+
+
+def _begin(module: JointTraining, weights: Path | None) -> None:
+    """Start from weights; what the recipe freezes has to come from them."""
+    trained = begin_with(module.stack, weights) if weights else 0
+    frozen = module.recipe.frozen_blocks
+    if frozen > trained:
+        raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
 
 
 def _steps_done(checkpoint: Path) -> int:

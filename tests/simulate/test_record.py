@@ -52,6 +52,17 @@ def test_costs_slowdowns_and_stalls_are_what_the_machine_did(tiny_model: Path, m
     assert (trace.frames, trace.hop_s, done[-1]) == (100, 0.01, 1.0)
 
 
+def test_a_frame_that_begins_late_is_recorded_with_its_wait(tiny_model: Path, machine: Machine) -> None:
+    def oversleep(seconds: float) -> None:
+        machine.sleep(seconds + (0.004 if machine.frames % 20 == 0 else 0.0))
+
+    clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
+    trace = record_trace(1.0, model=tiny_model, clocks=clocks, sleep=oversleep)
+    # Such a frame takes 9 ms, as it is stalled as well: the next one has to wait for it.
+    expected = [{0: 0.004, 1: 0.003}.get(n % 20, 0.0) for n in range(100)]
+    np.testing.assert_allclose(trace.wait_s, expected, atol=1e-9)
+
+
 def test_frames_come_one_per_hop(tiny_model: Path, machine: Machine) -> None:
     clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
     record_trace(2.0, model=tiny_model, clocks=clocks, sleep=machine.sleep)

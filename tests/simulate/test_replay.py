@@ -31,6 +31,7 @@ def traces(draw: st.DrawFn) -> LoadTrace:
         slowdown=slowdown,
         stall_s=np.where(rng.uniform(size=frames) < 0.1, rng.uniform(0, 0.02, frames), 0.0),
         stall_at=rng.uniform(size=frames),
+        wait_s=np.where(rng.uniform(size=frames) < 0.3, rng.uniform(0, 0.02, frames), 0.0),
         cpu_load=np.where(rng.uniform(size=frames) < 0.5, np.nan, rng.uniform(size=frames)),
         loaded=slowdown > 2,
     )
@@ -46,6 +47,7 @@ def constant(slowdown: list[float], **changes: object) -> LoadTrace:
         "slowdown": np.array(slowdown),
         "stall_s": np.zeros(frames),
         "stall_at": np.zeros(frames),
+        "wait_s": np.zeros(frames),
         "cpu_load": np.full(frames, np.nan),
         "loaded": np.array(slowdown) > 1,
     }
@@ -78,7 +80,7 @@ def test_the_misses_of_a_fixed_depth_are_what_they_must_be(trace: LoadTrace, pro
         wall = trace.costs_s[depth - 1] * trace.slowdown[n]
         if trace.costs_s[depth - 1] / trace.costs_s[-1] >= trace.stall_at[n]:
             wall += trace.stall_s[n]
-        assert run.late[n] == (wall > profile.deadline_share * 0.01)
+        assert run.late[n] == (trace.wait_s[n] + wall > profile.deadline_share * 0.01)
 
 
 @given(traces(), profiles)

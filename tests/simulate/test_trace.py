@@ -24,6 +24,7 @@ def small(**changes: object) -> LoadTrace:
         "slowdown": np.array([1.0, 2.0, 1.0]),
         "stall_s": np.array([0.0, 4e-3, 4e-3]),
         "stall_at": np.array([0.5, 0.4, 0.6]),
+        "wait_s": np.array([0.0, 0.0, 3e-3]),
         "cpu_load": np.array([np.nan, 0.5, 1.0]),
         "loaded": np.array([False, True, True]),
     }
@@ -57,7 +58,7 @@ def npy(array: np.ndarray) -> bytes:
 def test_what_was_saved_is_loaded(file: Path) -> None:
     loaded, saved = load_trace(file), small(note="by hand")
     assert (loaded.name, loaded.hop_s, loaded.note) == (saved.name, saved.hop_s, saved.note)
-    for field in ("costs_s", "expected_s", "slowdown", "stall_s", "stall_at", "cpu_load", "loaded"):
+    for field in ("costs_s", "expected_s", "slowdown", "stall_s", "stall_at", "wait_s", "cpu_load", "loaded"):
         np.testing.assert_array_equal(getattr(loaded, field), getattr(saved, field))
 
 
@@ -82,6 +83,7 @@ def test_a_synthetic_trace_is_the_same_at_every_call_and_another_for_another_see
         ({"slowdown": np.array([1.0, -2.0, 1.0])}, r"slowdown\[1\] = -2.0 is out of range"),
         ({"slowdown": np.array([1.0, np.nan, 1.0])}, r"slowdown\[1\] = nan is out of range"),
         ({"stall_s": np.array([0.0, 0.0])}, "stall_s has 2 values, expected 3"),
+        ({"wait_s": np.array([0.0, -1.0, 0.0])}, r"wait_s\[1\] = -1.0"),
         ({"stall_at": np.array([0.0, 0.0, 1.5])}, r"stall_at\[2\]"),
         ({"costs_s": np.array([2e-3, 1e-3])}, r"costs_s\[1\]"),
         ({"cpu_load": np.array([0.0, 2.0, 0.0])}, r"cpu_load\[1\]"),
@@ -147,9 +149,16 @@ def test_nothing_in_a_file_is_executed(file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+def test_a_trace_of_the_first_version_knows_no_waits(file: Path) -> None:
+    rewrite(file, "wait_s", None)
+    head = {"format": "pse-load-trace", "version": 1, "name": "old", "hop_s": 0.01, "note": ""}
+    rewrite(file, "head", npy(np.array(json.dumps(head))))
+    np.testing.assert_array_equal(load_trace(file).wait_s, np.zeros(3))
+
+
 def test_a_newer_format_asks_for_a_newer_package(file: Path) -> None:
-    rewrite(file, "head", npy(np.array(json.dumps({"format": "pse-load-trace", "version": 2}))))
-    with pytest.raises(TraceError, match=r"small\.npz: trace format 2, .*update pse-sdk"):
+    rewrite(file, "head", npy(np.array(json.dumps({"format": "pse-load-trace", "version": 3}))))
+    with pytest.raises(TraceError, match=r"small\.npz: trace format 3, .*update pse-sdk"):
         load_trace(file)
 
 

@@ -1,4 +1,4 @@
-"""How good an enhanced recording is. `waveform` needs torch alone, the others the ``[eval]`` extra."""
+"""SI-SDR of tensors, for training to watch. What reports are made of is in `pse_sdk.evaluation.metrics`."""
 
 from pse_sdk.training.metrics.waveform import si_sdr
 

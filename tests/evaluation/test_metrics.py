@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.training.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
+from pse_sdk.evaluation.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
 from pse_sdk.training.speaker.verification import equal_error_rate
 
 

@@ -1,4 +1,7 @@
-"""PESQ, STOI and DNSMOS by the libraries that the field uses. Needs the ``[eval]`` extra."""
+"""PESQ, STOI and DNSMOS by the libraries that the field uses. Needs the ``[eval]`` extra.
+
+Each library is imported where it is used: nobody needs all of them, and the one for DNSMOS takes seconds to load.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,22 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
-from pesq import PesqError, pesq
-from pystoi import stoi
-from speechmos import dnsmos
 
 Samples = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 16000
+# What pystoi returns where it cannot tell.
+TOO_SHORT_FOR_STOI = 1e-5
+# It looks at 30 frames at once, of 25.6 ms and half as far apart.
+SHORTEST_FOR_STOI = int(0.4 * SAMPLE_RATE)
 
 
 def pesq_wb(output: Samples, target: Samples) -> float:
     """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where it finds no utterance. [samples] at 16 kHz each."""
+    from pesq import PesqError, pesq
+
+    if not (output.any() and target.any()):  # the library divides by the peak
+        return float("nan")
     try:
         return float(pesq(SAMPLE_RATE, target, output, "wb"))
     except PesqError:
@@ -24,13 +32,20 @@ def pesq_wb(output: Samples, target: Samples) -> float:
 
 
 def short_time_intelligibility(output: Samples, target: Samples) -> float:
-    """STOI (doi 10.1109/TASL.2011.2114881), 0 to 1."""
+    """STOI (doi 10.1109/TASL.2011.2114881), 0 to 1; NaN where less than 0.4 s of speech is left to look at."""
+    from pystoi import stoi
+
+    if len(target) < SHORTEST_FOR_STOI or not target.any():
+        return float("nan")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of silent frames
-        return float(stoi(target, output, SAMPLE_RATE))
+        score = float(stoi(target, output, SAMPLE_RATE))
+    return float("nan") if score == TOO_SHORT_FOR_STOI else score
 
 
 def dns_mos(output: Samples) -> dict[str, float]:
     """DNSMOS P.835 (arXiv 2110.01763): predicted opinion of speech (sig), background (bak) and all (ovrl), 1 to 5."""
+    from speechmos import dnsmos
+
     scores = dnsmos.run(np.clip(output, -1, 1), sr=SAMPLE_RATE)
     return {kind: float(scores[f"{kind}_mos"]) for kind in ("sig", "bak", "ovrl")}

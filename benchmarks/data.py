@@ -1,0 +1,123 @@
+"""Who is the limit, the loader or the model: how fast mixtures are drawn, beside how fast a training step eats them.
+
+    PSE_DATA=... python benchmarks/data.py [--recipe small] [--items 32] [--output data.json]
+
+Each kind of mixture is drawn by one process, as one DataLoader worker does, and the training step of the recipe runs on
+the GPU if there is one, else on one core. On a CPU both are counted in CPU time, so that other work on the machine does
+not tell. Voices, where mixtures need them, are the data's own with random embeddings. Needs the [train] extra.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch.utils.data import default_collate
+
+from pse_sdk.training.data import Clips, data_folder, load_clips
+from pse_sdk.training.mixing import MixingRecipe, Mixtures
+from pse_sdk.training.module import Batch, JointTraining
+from pse_sdk.training.recipe import Recipe, load_recipe
+from pse_sdk.training.speaker.segments import cut
+from pse_sdk.training.speaker.voices import Voices
+
+PLAIN = MixingRecipe()
+CALLS = load_recipe("e3net").mixing
+KINDS = {
+    "plain (the defaults)": PLAIN,
+    "60 % with an enrolled voice (recipe personal)": dataclasses.replace(
+        PLAIN, scene=load_recipe("personal").mixing.scene
+    ),
+    "damaged as often as in recipe e3net": dataclasses.replace(
+        PLAIN, clipping=CALLS.clipping, codec=CALLS.codec, packet_loss=CALLS.packet_loss
+    ),
+    "all clipped": dataclasses.replace(PLAIN, clipping=1.0),
+    "all with lost packets": dataclasses.replace(PLAIN, packet_loss=1.0),
+    "all coded": dataclasses.replace(PLAIN, codec=1.0),
+}
+ROUNDS = 3
+
+
+def main(
+    recipe: Annotated[str, typer.Option(help="Whose training step the mixtures are held against.")] = "small",
+    items: Annotated[int, typer.Option(min=1, help="Mixtures of each kind and round.")] = 32,
+    data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Print the table: medians of three rounds, all kinds and the step taking turns."""
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message=".*self.trainer. reference is not registered.*")
+    clips = [load_clips(data_folder(data), kind, "train") for kind in ("speech", "noise", "rir")]
+    voices = _random_voices(clips[0])
+    chosen = load_recipe(recipe)
+    step = _step(chosen, clips, voices)
+    rates: dict[str, list[float]] = {name: [] for name in ("step", *KINDS)}
+    for turn in range(ROUNDS):
+        rates["step"].append(chosen.batch * chosen.mixing.seconds / _seconds(step))
+        for name, mixing in KINDS.items():
+            mixtures = Mixtures(clips[0], clips[1], clips[2], mixing, items, seed=turn, voices=voices)
+            rates[name].append(items * mixing.seconds / _seconds(lambda m=mixtures: [m[i] for i in range(items)]))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    _print(recipe, medians)
+    if output:
+        output.write_text(
+            json.dumps({"recipe": recipe, "items": items, "seconds_per_second": medians}, indent=1) + "\n"
+        )
+
+
+def _random_voices(speech: Clips) -> Voices:
+    segments = cut(speech, (1.0,))
+    embeddings = np.random.default_rng(0).standard_normal((len(segments), 1, 128)).astype(np.float32)
+    return Voices(speech, segments, embeddings / np.linalg.norm(embeddings, axis=2, keepdims=True))
+
+
+def _step(recipe: Recipe, clips: list[Clips], voices: Voices) -> Callable[[], None]:
+    """A training step as `pse train` does it, on mixtures that are ready."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    mixtures = Mixtures(clips[0], clips[1], clips[2], recipe.mixing, recipe.batch, seed=0, voices=voices)
+    batch = Batch(*(x.to(device) for x in default_collate([mixtures[i] for i in range(recipe.batch)])))
+    module = JointTraining(recipe).to(device)
+    (optimizer,), _ = module.configure_optimizers()
+
+    def step() -> None:
+        with torch.autocast(device, torch.bfloat16):
+            loss = module.training_step(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), recipe.gradient_clip)
+        optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    step()  # the first one also sets things up
+    return step
+
+
+def _seconds(what: Callable[[], object]) -> float:
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    started = clock()
+    what()
+    return clock() - started
+
+
+def _print(recipe: str, rates: dict[str, float]) -> None:
+    where = "a GPU" if torch.cuda.is_available() else "one core"
+    print(f"A training step of `{recipe}` on {where} takes {rates['step']:.0f} s of audio per second.\n")
+    print("| mixtures | drawn by one worker, s of audio per second | share of the time, drawn in the same process |")
+    print("|---|---|---|")
+    for name in KINDS:
+        share = rates["step"] / (rates["step"] + rates[name])
+        print(f"| {name} | {rates[name]:.0f} | {100 * share:.0f} % |")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,152 @@
+"""``pse evaluate``: how good models, or files enhanced by anything, are on a set of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from pse_sdk.errors import UsageError
+from pse_sdk.evaluation.compare import differences_between, differences_within
+from pse_sdk.evaluation.items import Recordings
+from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
+from pse_sdk.evaluation.plot import check_plot, plot_report
+from pse_sdk.evaluation.report import Report, load_report, save_report
+from pse_sdk.evaluation.run import Scored, evaluate
+from pse_sdk.evaluation.scores import METRICS, choose_metrics
+from pse_sdk.evaluation.systems import find_systems
+from pse_sdk.evaluation.tables import Sheet, breakdowns, differences, notes, overview, to_markdown
+from pse_sdk.files import write_atomically
+from pse_sdk.runtimes.bundled import DEFAULT_MODEL
+
+SEED = 2026
+
+
+def evaluate_command(
+    systems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SYSTEM]...",
+            help="A bundled model's name, an .onnx or .tflite file, or a folder of enhanced files, matched by name; "
+            f"NAME=SYSTEM to name it in tables. Default: {DEFAULT_MODEL}.",
+        ),
+    ] = None,
+    noisy: Annotated[Path | None, typer.Option(help="Folder of noisy recordings; alone: without a reference.")] = None,
+    clean: Annotated[Path | None, typer.Option(help="Folder of clean recordings of the same names.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with name, snr_db, noise of the recordings.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Data folder to mix from if --noisy is not given; PSE_DATA if not given.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=1, help="Mixtures.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the list of mixtures.")] = SEED,
+    reverberant: Annotated[bool, typer.Option("--reverberant", help="Mixtures in rooms; target: first 50 ms.")] = False,
+    transcripts: Annotated[
+        Path | None,
+        typer.Option(help="Lines of path TAB text, for WER. Mixtures are then of one whole sentence each."),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Only write the mixtures to this folder, as pairs of files.")
+    ] = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help=f"Comma-separated, of {', '.join(METRICS)}. Default: si_sdr,pesq,stoi,tsos (dnsmos is slow), "
+            "dnsmos without a reference, and wer if there are transcripts."
+        ),
+    ] = "",
+    depth: Annotated[list[int] | None, typer.Option(help="Only this depth; may be repeated. Default: all.")] = None,
+    runtime: Annotated[str, typer.Option(help="For models given by name: auto, onnx or tflite.")] = "auto",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write a JSON report, item by item.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown, with every breakdown.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw quality over time and multiplications (.png).")] = None,
+    compare: Annotated[Path | None, typer.Option(help="An earlier JSON report of the same items.")] = None,
+) -> None:
+    """Score systems per depth, SNR and noise class, with 95 % bootstrap intervals; the first against the others."""
+    _check(plot, output, markdown)
+    earlier = load_report(compare) if compare else None
+    if noisy and (data or write or reverberant):
+        raise UsageError("--data, --write and --reverberant are of mixtures: leave them out, or leave out --noisy")
+    recordings = (
+        find_recordings(noisy, clean, labels, transcripts)
+        if noisy
+        else _mixtures(data, items, seed, reverberant, transcripts, unused=(clean, labels))
+    )
+    progress = Console(stderr=True, soft_wrap=True)
+    if write:
+        _write(recordings, write, progress)
+        return
+    words = any(label.said for label in recordings.labels)
+    chosen = choose_metrics([m.strip() for m in metrics.split(",") if m.strip()], recordings.has_targets, words)
+    found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime)
+
+    def follow(scored: Iterable[Scored], total: int) -> Iterable[Scored]:
+        return track(scored, "items", total, console=progress, transient=True, disable=not progress.is_terminal)
+
+    report = evaluate(recordings, found, chosen, jobs, follow)
+    if output:
+        save_report(report, output)
+    compared = _compared(report, earlier)
+    _print(report, compared)
+    if markdown:
+        with write_atomically(markdown) as temporary:
+            temporary.write_text(to_markdown(report, compared), encoding="utf-8")
+    if plot:
+        plot_report(report, plot)
+    for path in filter(None, (output, markdown, plot)):
+        progress.print(f"wrote {path}", markup=False, highlight=False)
+
+
+def _mixtures(
+    data: Path | None, items: int, seed: int, reverberant: bool, transcripts: Path | None,
+    unused: tuple[Path | None, ...],
+) -> Recordings:  # fmt: skip
+    if any(unused):
+        raise UsageError("--clean and --labels belong to --noisy: give the folder of noisy recordings")
+    try:
+        from pse_sdk.evaluation.mixtures import MixtureList
+        from pse_sdk.training.data import data_folder
+    except ImportError as error:
+        raise UsageError(f"mixtures need {error.name}: pip install 'pse-sdk[eval]', or give pairs of files with "
+                         "--noisy and --clean") from None  # fmt: skip
+    words = read_transcripts(transcripts) if transcripts else {}
+    return MixtureList(data_folder(data), items, seed, reverberant, words)
+
+
+def _write(recordings: Recordings, folder: Path, progress: Console) -> None:
+    from pse_sdk.evaluation.mixtures import write_recordings
+
+    write_recordings(recordings, folder)
+    progress.print(f"wrote {recordings.title} to {folder}", markup=False, highlight=False)
+
+
+def _compared(report: Report, earlier: Report | None) -> list[Sheet]:
+    rows = differences_within(report)
+    if earlier:
+        rows += differences_between(report, earlier)
+    return [differences(rows)] if rows else []
+
+
+def _print(report: Report, compared: list[Sheet]) -> None:
+    """The overview, differences, and the first headline column broken down; the rest is in the Markdown."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(report.title, markup=False)
+    for sheet in (overview(report), *compared, *breakdowns(report, first_only=True)):
+        console.print()
+        console.print(sheet.to_rich())
+    console.print()
+    for line in notes(report):
+        console.print(line, markup=False)
+
+
+def _check(plot: Path | None, *files: Path | None) -> None:
+    """Tell of a file that could not be written before the work, not after."""
+    if plot:
+        check_plot(plot)
+    for path in (plot, *files):
+        if path and not path.resolve().parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}")

@@ -1,0 +1,38 @@
+"""``pse index``: make the index of a data folder from folders of recordings. Needs the ``[train]`` extra."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pse_sdk.errors import UsageError
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of recordings, in the data folder.")],
+    kind: Annotated[str, typer.Option(help="What they are: speech, noise, or rir (room responses).")],
+    data: Annotated[Path, typer.Option(envvar="PSE_DATA", help="Data folder, to which index.csv is written.")],
+    group_level: Annotated[
+        int,
+        typer.Option(min=0, help="Which folder below names the speaker, kind of noise or room: 1, 2, ...; 0 for none."),
+    ] = 0,
+    valid: Annotated[float, typer.Option(min=0, max=1, help="Share that is kept for validation.")] = 0.05,
+) -> None:
+    """Add the recordings of a folder to a data folder's index.csv; training and validation share no speaker."""
+    try:
+        from pse_sdk.training.index import index_folder, write_index
+    except ImportError as error:
+        raise UsageError(f"training needs {error.name}: pip install 'pse-sdk[train]'") from None
+    rows = index_folder(data, folder, kind, group_level, valid)
+    write_index(data, rows)
+    counts = Counter(row.split for row in rows)
+    groups = {row.speaker or row.category for row in rows} - {""}
+    Console(soft_wrap=True, highlight=False).print(
+        f"{data / 'index.csv'}: {folder.name}, {kind}: {counts['train']} recordings to train, {counts['valid']} to "
+        f"validate" + (f", {len(groups)} groups" if group_level and groups else ""),
+        markup=False,
+    )

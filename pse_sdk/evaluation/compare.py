@@ -1,0 +1,80 @@
+"""Is one better than another? Differences item by item, with the interval that tells luck from quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from pse_sdk.errors import UsageError
+from pse_sdk.evaluation.bootstrap import Estimate, estimate
+from pse_sdk.evaluation.report import Report, Variant
+
+# By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
+SAME_WITHIN = {"si_sdr": 0.05, "pesq": 0.02, "stoi": 0.002, "tsos": 0.2}
+
+
+class Difference(NamedTuple):
+    """``better`` minus ``than`` on the same items, by column."""
+
+    better: str
+    than: str
+    columns: dict[str, Estimate]
+
+
+def differences_within(report: Report) -> list[Difference]:
+    """The first system against every other one, at each depth that both have; one without depths against all."""
+    systems = list(report.systems().values())
+    return [
+        _difference(a, b, a.name, b.name)
+        for other in systems[1:]
+        for a, b in _partners(systems[0], other)
+    ]  # fmt: skip
+
+
+def differences_between(report: Report, earlier: Report) -> list[Difference]:
+    """Every system against itself in an earlier report; where each has only one system, against that.
+
+    Raises `UsageError` if the items are not the same, or no system is in both.
+    """
+    check_same_items(report, earlier)
+    now, before = report.systems(), earlier.systems()
+    names = [(name, name) for name in now if name in before]
+    if not names and len(now) == len(before) == 1:
+        names = [(next(iter(now)), next(iter(before)))]
+    if not names:
+        raise UsageError(f"no system is in both reports ({', '.join(now)}; {', '.join(before)}): evaluate one of each, "
+                         "or name it as it was, as in `small=path`")  # fmt: skip
+    return [
+        _difference(a, b, a.name, f"{b.name}, earlier")
+        for mine, theirs in names
+        for a, b in _partners(now[mine], before[theirs])
+    ]
+
+
+def check_same_items(report: Report, earlier: Report) -> None:
+    """Raise `UsageError` unless both have the same names in order, and the unprocessed recordings score alike."""
+    names, before = ([label.name for label in r.labels] for r in (report, earlier))
+    if names != before:
+        raise UsageError(f"the reports are of other items ({len(names)} and {len(before)}; {report.title}; "
+                         f"{earlier.title}): evaluate the same list, see --items and --seed")  # fmt: skip
+    for column, limit in SAME_WITHIN.items():
+        if column in report.columns and column in earlier.columns:
+            both = [r.variants[0].columns[column].values for r in (report, earlier)]
+            off = np.nanmax(np.abs(both[0] - both[1]), initial=0)
+            if off > limit:
+                raise UsageError(f"the recordings have the same names but differ: {column} of the unprocessed ones "
+                                 f"is off by up to {off:.3g}; evaluate the same files")  # fmt: skip
+
+
+def _partners(first: list[Variant], other: list[Variant]) -> Iterator[tuple[Variant, Variant]]:
+    for a in first:
+        for b in other:
+            if a.depth == b.depth or None in (a.depth, b.depth):
+                yield a, b
+
+
+def _difference(a: Variant, b: Variant, better: str, than: str) -> Difference:
+    shared = [column for column in a.columns if column in b.columns]
+    return Difference(better, than, {c: estimate(a.columns[c].minus(b.columns[c])) for c in shared})

@@ -1,0 +1,157 @@
+"""A report as tables, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from rich.table import Table
+from rich.text import Text
+
+from pse_sdk.evaluation.bootstrap import Estimate, estimate
+from pse_sdk.evaluation.compare import Difference
+from pse_sdk.evaluation.report import Report, Variant, summary
+from pse_sdk.evaluation.scores import COLUMNS
+
+# What is broken down by SNR and noise, in this order.
+HEADLINES = ("si_sdr", "pesq", "dnsmos_ovrl", "wer")
+SURE = "*"
+
+
+class Cell(NamedTuple):
+    """A figure, the interval round it, and half of that interval: narrow enough for a terminal."""
+
+    text: str
+    interval: str = ""
+    half: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+
+    def to_rich(self) -> Table:
+        """Half of the interval under each figure."""
+        table = Table(title=self.title, title_justify="left", title_style="bold", padding=(0, 0, 0, 1), box=None)
+        for number, heading in enumerate(self.header):
+            table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(_two_lines(cell) for cell in row))
+        return table
+
+    def to_markdown(self) -> str:
+        """Intervals behind the figures."""
+        lines = [f"**{self.title}**", "", f"| {' | '.join(self.header)} |", "|---" * len(self.header) + "|"]
+        lines += [f"| {' | '.join(' '.join(filter(None, cell[:2])) for cell in row)} |" for row in self.rows]
+        return "\n".join(lines)
+
+
+def overview(report: Report) -> Sheet:
+    """Every variant: all columns, the time of a frame and the multiplications."""
+    header = ["system, depth"]
+    for key in report.columns:
+        header += [COLUMNS[key].heading, *(["gain"] if COLUMNS[key].gain else [])]
+    timed = any(variant.cost.ms_per_frame for variant in report.variants)
+    rows = []
+    for variant in report.variants:
+        means = summary(report, variant)
+        cells = [Cell(variant.name)]
+        for key in report.columns:
+            cells.append(_cell(means[key], COLUMNS[key].digits))
+            if COLUMNS[key].gain:
+                gain = means.get(f"{key}_gain")
+                cells.append(_cell(gain, COLUMNS[key].digits, signed=True) if gain else Cell(""))
+        rows.append((*cells, *(_cost(variant) if timed else ())))
+    return Sheet(_of(report), (*header, *(("ms/frame", "MMAC/s") if timed else ())), rows)
+
+
+def breakdowns(report: Report, first_only: bool = False) -> list[Sheet]:
+    """The headline columns, or the first of them, by SNR, then by noise class; gains where there are."""
+    columns = [column for column in HEADLINES if column in report.columns][: 1 if first_only else None]
+    kinds = {"SNR": report.snr_bands(), "noise class": report.noise_classes()}
+    return [
+        _breakdown(report, column, f"by {kind}", groups)
+        for kind, groups in kinds.items()
+        for column in columns
+        if groups
+    ]
+
+
+def differences(rows: Sequence[Difference]) -> Sheet:
+    """Paired differences; a star where the interval does not hold zero."""
+    columns = list(rows[0].columns)
+    cells = [
+        (Cell(f"{row.better} - {row.than}"), *(_cell(row.columns[c], COLUMNS[c].digits, True, True) for c in columns))
+        for row in rows
+    ]
+    title = f"Differences on the same items ({SURE}: the 95 % interval does not hold zero)"
+    return Sheet(title, ("", *(COLUMNS[c].heading for c in columns)), cells)
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader must know of the figures, as sentences."""
+    lines = [
+        f"{COLUMNS[column].title}: {count} of {len(report.labels) * len(report.variants)} outputs could not be scored "
+        "and are left out"
+        for column, count in report.failed().items()
+        if count
+    ]
+    runtimes = {f"{v.system} in {v.cost.runtime}" for v in report.variants if v.cost.runtime}
+    if runtimes:
+        frame_ms = max(v.cost.frame_ms or 0 for v in report.variants)
+        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is {frame_ms:g} ms of audio "
+                     f"({', '.join(sorted(runtimes))})")  # fmt: skip
+    took = ", ".join(f"{key} {1e3 * seconds:.0f}" for key, seconds in report.seconds.items())
+    return [*lines, f"Mean time per output, ms: {took}"]
+
+
+def to_markdown(report: Report, compared: Sequence[Sheet]) -> str:
+    """The whole report as one page."""
+    made = ", ".join(f"{key} {value}" for key, value in report.made.items())
+    sheets = [overview(report), *compared, *breakdowns(report)]
+    parts = ["# Evaluation", f"{report.title}. Means with 95 % bootstrap intervals over items ({made}).",
+             *(sheet.to_markdown() for sheet in sheets), *notes(report)]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _breakdown(report: Report, key: str, by: str, groups: dict[str, npt.NDArray[np.intp]]) -> Sheet:
+    column = COLUMNS[key]
+    rows = []
+    for variant in report.variants[1:] if column.gain else report.variants:
+        values = report.gain(variant, key) if column.gain else variant.columns[key]
+        cells = (_cell(estimate(values.at(items)), column.digits, column.gain) for items in groups.values())
+        rows.append((Cell(variant.name), *cells))
+    header = ("system, depth", *(f"{name} ({len(items)})" for name, items in groups.items()))
+    return Sheet(f"{column.name_of_gain if column.gain else column.heading} {by} (items)", header, rows)
+
+
+def _cell(e: Estimate, digits: int, signed: bool = False, mark: bool = False) -> Cell:
+    if not e.items:
+        return Cell("")
+    sign = "+" if signed else ""
+    text = f"{e.mean:{sign}.{digits}f}" + (SURE if mark and e.sign else "")
+    if e.items == 1:
+        return Cell(text)
+    return Cell(text, f"({e.low:{sign}.{digits}f} {e.high:{sign}.{digits}f})", f"±{(e.high - e.low) / 2:.{digits}f}")
+
+
+def _cost(variant: Variant) -> tuple[Cell, Cell]:
+    cost = variant.cost
+    if not cost.ms_per_frame or cost.macs_per_second is None:
+        return Cell(""), Cell("")
+    return Cell(f"{cost.ms_per_frame:.3f}"), Cell(f"{cost.macs_per_second / 1e6:.0f}")
+
+
+def _of(report: Report) -> str:
+    return f"{len(report.labels)} items, means and 95 % intervals"
+
+
+def _two_lines(cell: Cell) -> Text:
+    return Text.assemble(cell.text, ("\n" + cell.half if cell.half else "", "dim"))

@@ -1,0 +1,66 @@
+"""The frames of a stream as they come: each at the depth of the moment, timed, and the times told to who decides."""
+
+from __future__ import annotations
+
+from pse_sdk.depth_policy import DepthPolicy
+from pse_sdk.load import Clocks, LoadMonitor
+from pse_sdk.pace import Pace
+from pse_sdk.pipeline import Float32, Frame, Pipeline
+from pse_sdk.statistics import FrameStatistics
+
+
+class LiveFrames:
+    """Call `begin` for every block of a stream, and `run` for every frame that it completes.
+
+    Parameters
+    ----------
+    policy : chooses the depths
+    statistics : counts what happened
+    clocks, monitor : where times and the system's load are read
+    hop_s : seconds between frames
+    """
+
+    def __init__(
+        self, policy: DepthPolicy, statistics: FrameStatistics, clocks: Clocks, monitor: LoadMonitor, hop_s: float
+    ) -> None:
+        self._policy, self._statistics = policy, statistics
+        self._clocks, self._monitor = clocks, monitor
+        self._hop_s = hop_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Another stream begins: when its blocks are due is not known yet."""
+        self._pace = Pace()
+        self._wait_s = self._held_off_s = 0.0
+
+    def begin(self, block_s: float) -> None:
+        """A block of ``block_s`` seconds was handed over, this moment."""
+        arrival = self._pace.enter(self._clocks.wall(), block_s, self._clocks.held_off() - self._held_off_s)
+        # A block of several frames may take as many deadlines: each bears its part of the wait.
+        self._wait_s = (arrival.late_s or 0.0) * min(1.0, self._hop_s / max(block_s, self._hop_s))
+        self._statistics.count_late_start(bool(arrival.late_s), arrival.stalled)
+
+    def run(self, pipeline: Pipeline, wet: float) -> Float32:
+        """Run one frame at the depth of the moment, and tell the policy what it took."""
+        wall, cpu = self._clocks.wall(), self._clocks.cpu()
+        frame = self._guarded(pipeline, wet)
+        ended = self._clocks.wall()
+        self._pace.leave(ended)
+        self._held_off_s = self._clocks.held_off()
+        wall, cpu = ended - wall, self._clocks.cpu() - cpu
+        late = self._policy.observe(frame, wall, cpu, self._wait_s, self._monitor.load)
+        self._statistics.add_frame(frame.heard, wall, cpu, late, frame.resting)
+        return frame.samples
+
+    def _guarded(self, pipeline: Pipeline, wet: float) -> Frame:
+        """`Pipeline.run_frame` at the depth of the moment; bypass where the model fails or has just failed."""
+        guard = self._policy.guard
+        depth = self._policy.depth_after(self._wait_s) if guard.may_run() else 0
+        try:
+            frame = pipeline.run_frame(depth, wet, self._policy.rest)
+        except Exception as error:  # a runtime's exceptions are its own, and audio must go on whatever they are
+            guard.failed(error)
+            return pipeline.run_frame(0, wet)
+        if frame.ran:
+            guard.worked()
+        return frame

@@ -1,0 +1,54 @@
+"""Begin with trained weights, and grow a stack: more blocks on top of trained ones (BLOOM-Net, section 2.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from pse_sdk.errors import UsageError
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.models.stack import BloomStack
+
+
+def begin_with(stack: BloomStack, path: Path) -> int:
+    """Fill ``stack`` with the weights of a file, and return how many of its blocks were trained.
+
+    The file may hold fewer blocks. Those on top then start with ``z = 0`` and heads like the file's deepest, so
+    that with heads that read the running sum every new depth begins as what the deepest trained one is. Heads that
+    read ``z[l]`` alone would hear nothing, so there the new blocks start at random.
+
+    Raises `UsageError` where the file is of another model; only a speaker input may be missing.
+    """
+    trained, _ = load_stack(path)
+    done = trained.config.blocks
+    if done > stack.config.blocks:
+        raise UsageError(f"{path}: has {done} blocks, the recipe's model {stack.config.blocks}")
+    try:
+        missing, unknown = stack.load_state_dict(trained.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
+    allowed = ("bottleneck.", *(f"{part}.{i}." for part in ("blocks", "heads") for i in range(done, len(stack.blocks))))
+    foreign = [*unknown, *(name for name in missing if not name.startswith(allowed))]
+    if foreign:
+        raise UsageError(f"{path}: weights of another model than the recipe's ({foreign[0]})")
+    _grow(stack, done)
+    return done
+
+
+def freeze(stack: BloomStack, blocks: int) -> None:
+    """Keep encoder, bottleneck, and the first blocks with their heads as they are.
+
+    They get no gradient, and nothing in front of the first trained block is recorded for one, so a step costs
+    little more than running them.
+    """
+    for part in (stack.encoder, stack.bottleneck, *stack.blocks[:blocks], *stack.heads[:blocks]):
+        part.requires_grad_(False)
+
+
+@torch.no_grad()
+def _grow(stack: BloomStack, done: int) -> None:
+    for block, head in zip(stack.blocks[done:], stack.heads[done:], strict=True):
+        head.load_state_dict(stack.heads[done - 1].state_dict())
+        if stack.config.head_input == "sum":
+            block.silence()  # type: ignore[operator]

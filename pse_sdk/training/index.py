@@ -1,0 +1,91 @@
+"""Make the ``index.csv`` of a data folder from folders of recordings, such as LibriSpeech, MUSAN and room responses."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pse_sdk.audio import is_audio_name
+from pse_sdk.errors import AudioError
+from pse_sdk.files import write_atomically
+from pse_sdk.training.data import COLUMNS, read_index
+
+KINDS = ("speech", "noise", "rir")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recording, as `pse_sdk.training.data` reads it."""
+
+    path: str
+    kind: str
+    split: str
+    source: str
+    speaker: str
+    category: str
+
+
+def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, valid: float = 0.05) -> list[Row]:
+    """Rows for all recordings under ``folder``, which lies in the data folder ``data``.
+
+    Parameters
+    ----------
+    kind : speech, noise or rir
+    group_level : which folder under ``folder`` names the speaker, the kind of noise, or the room: 1 is the first; 0 if
+        none does
+    valid : share of the groups (of noise: of the recordings) that go to the split ``valid``, one at least
+
+    A speaker or room is in one split only, and stays there when recordings are added: its name decides.
+    """
+    if kind not in KINDS:
+        raise AudioError(f"kind {kind!r}: must be one of {', '.join(KINDS)}")
+    if not folder.resolve().is_relative_to(data.resolve()):
+        raise AudioError(f"{folder}: must lie in the data folder {data}, whose index names its files")
+    files = sorted(path for path in folder.rglob("*") if is_audio_name(path) and path.is_file())
+    if not files:
+        raise AudioError(f"{folder}: no recordings in this folder")
+    groups = [_group(path.relative_to(folder), group_level) for path in files]
+    parted = [str(path.relative_to(folder)) for path in files] if kind == "noise" or not group_level else groups
+    held_out = _held_out(set(parted), valid)
+    return [
+        Row(
+            path=path.resolve().relative_to(data.resolve()).as_posix(),
+            kind=kind,
+            split="valid" if part in held_out else "train",
+            source=folder.name,
+            speaker=group if kind == "speech" else "",
+            category=(group or folder.name) if kind == "noise" else "",
+        )
+        for path, group, part in zip(files, groups, parted, strict=True)
+    ]
+
+
+def write_index(data: Path, rows: list[Row]) -> None:
+    """Put ``rows`` into ``data/index.csv``; what it says of other recordings stays."""
+    path = data / "index.csv"
+    new = {row.path for row in rows}
+    kept = [row for row in read_index(path) if row["path"] not in new] if path.exists() else []
+    columns = list(dict.fromkeys([*COLUMNS, *(column for row in kept for column in row)]))
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows([*kept, *(asdict(row) for row in rows)])
+
+
+def _group(path: Path, level: int) -> str:
+    """The name of the folder at ``level``, of a path that begins below the indexed folder."""
+    if level == 0:
+        return ""
+    if level >= len(path.parts):
+        raise AudioError(f"{path}: lies in no folder of level {level}, which is to name its group")
+    return path.parts[level - 1]
+
+
+def _held_out(names: set[str], share: float) -> set[str]:
+    if len(names) < 2:
+        raise AudioError(f"only one group ({next(iter(names))}): training and validation must share none; give another "
+                         "group level")  # fmt: skip
+    fractions = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in names}
+    return {name for name in names if fractions[name] < share} or {min(names, key=fractions.__getitem__)}

@@ -1,0 +1,142 @@
+"""BLOOM-Net's comparison (arXiv 2111.09372, Table 1) on our data: every method, both block types, one budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pse_sdk.errors import UsageError
+from pse_sdk.files import write_atomically
+from pse_sdk.training.module import JointTraining
+from pse_sdk.training.recipe import Recipe, load_recipe
+from pse_sdk.training.reproduce.methods import METHODS, SHARES
+from pse_sdk.training.reproduce.score import Gains, gains
+from pse_sdk.training.reproduce.stages import Trial
+from pse_sdk.training.train import VALID, VALID_SEED, mixtures
+
+# What was settled when the comparison began.
+SETTINGS = "settings.json"
+# Held-out mixtures of 5 s that every model is scored on.
+ITEMS = 200
+# What tells time from data as the limit concerns the training, not the blocks: one block type is enough.
+LIMITS, LIMITS_KIND = ("longer", "half-data"), "e3net"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method for one block type. Jobs need nothing of each other, so they may run side by side."""
+
+    kind: str
+    method: str
+    recipe: Recipe
+    data: Path
+    output: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.output / self.kind / self.method
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "scores.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Gains [mixtures, depths] of each row that a method gives to the table, and the seconds that it took."""
+
+    rows: dict[str, Gains]
+    seconds: float
+
+
+def load_recipes(size: str, kinds: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes of a size, by block type."""
+    return {kind: load_recipe(f"bloom-{size}-{kind}") for kind in kinds}
+
+
+def plan(size: str, kinds: Sequence[str], data: Path, output: Path, steps: int | None = None) -> list[Job]:
+    """All jobs. The first call in a folder settles size and budget: ``steps``, or the recipes' own.
+
+    Raises `UsageError` where ``output`` holds a comparison of another size or budget.
+    """
+    path = output / SETTINGS
+    recipes = load_recipes(size, kinds)
+    held = json.loads(path.read_text()) if path.exists() else {}
+    budget = steps or held.get("steps") or next(iter(recipes.values())).steps
+    settings = {"size": size, "steps": budget}
+    if held and held != settings:
+        raise UsageError(f"{output} holds the comparison of {held}, not of {settings}: choose another folder")
+    output.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(settings))
+    return [
+        Job(kind, method, Trial(recipe, data, output).part(budget), data, output)
+        for kind, recipe in recipes.items()
+        for method in METHODS
+        if method not in LIMITS or kind == LIMITS_KIND
+    ]
+
+
+def run(jobs: list[Job], processes: int, tell: Callable[[Job, Outcome], None]) -> None:
+    """Run what is not done yet; ``tell`` hears of every job, those done earlier included, as it ends."""
+    torch.set_num_threads(1)
+    for job in jobs:
+        if job.scores.exists():
+            tell(job, read(job))
+    missing = [job for job in jobs if not job.scores.exists()]
+    for job in _side_by_side(missing, processes) if processes > 1 else map(_run, missing):
+        tell(job, read(job))
+
+
+def read(job: Job) -> Outcome:
+    """What a finished job left."""
+    content = json.loads(job.scores.read_text())
+    return Outcome({row: np.array(values) for row, values in content["rows"].items()}, content["seconds"])
+
+
+def _run(job: Job) -> Job:
+    torch.set_num_threads(1)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    models = METHODS[job.method](Trial(job.recipe, job.data, job.folder, SHARES.get(job.method, 1.0)))
+    held_out = mixtures(job.data, "valid", VALID, ITEMS, VALID_SEED)
+    rows = {row: gains(model, held_out, job.recipe.model.blocks).round(3).tolist() for row, model in models.items()}
+    with write_atomically(job.scores) as temporary:
+        temporary.write_text(json.dumps({"seconds": round(time.monotonic() - start, 1), "rows": rows}))
+    return job
+
+
+def _side_by_side(jobs: list[Job], processes: int) -> Iterator[Job]:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_run, job) for job in jobs]):
+            yield done.result()
+
+
+def steps_for(minutes: float, recipes: dict[str, Recipe], data: Path, processes: int = 1) -> int:
+    """The budget with which everything takes about so many minutes, if all methods cost what ours does."""
+    seconds = sum(_seconds_per_step(recipe, data) for recipe in recipes.values()) / len(recipes)
+    blocks = next(iter(recipes.values())).model.blocks
+    # Every method takes one budget, but for the models per depth, and for twice the budget.
+    budgets = len(recipes) * (len(METHODS) - len(LIMITS) + blocks - 1) + (3 if LIMITS_KIND in recipes else 0)
+    return max(1, round(60 * minutes * processes / (seconds * budgets)))
+
+
+def _seconds_per_step(recipe: Recipe, data: Path, steps: int = 10) -> float:
+    """Wall time of a step of the joint training; from two short runs, so that what starting costs is left out."""
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 1 + steps):
+            start = time.monotonic()
+            Trial(recipe, data, Path(folder)).fit(JointTraining(dataclasses.replace(recipe, steps=count)))
+            times.append(time.monotonic() - start)
+    return (times[1] - times[0]) / steps

@@ -1,0 +1,100 @@
+"""What mixtures are made of: one speaker's utterances, recorded and synthetic noises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+
+from pse_sdk.errors import UsageError
+from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, random_equaliser
+from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
+from pse_sdk.training.noise_variety import synthetic_noise, vary
+
+if TYPE_CHECKING:
+    from pse_sdk.training.mixing import MixingRecipe
+
+
+class Utterances:
+    """Draws utterances of one speaker, with pauses."""
+
+    def __init__(self, clips: Clips, recipe: MixingRecipe) -> None:
+        self.clips, self.recipe = clips, recipe
+        weights = recipe.speech_weights or dict.fromkeys(clips.by_source, 1.0)
+        check_sources(weights, clips.by_source, "mixing.speech_weights")
+        self.sources = sorted(weights)
+        total = sum(weights.values())
+        self.source_p = [weights[source] / total for source in self.sources]
+
+    def draw(self, rng: np.random.Generator, length: int) -> Samples:
+        """``length`` samples, full to the end."""
+        clips = self.clips.by_source[self.sources[rng.choice(len(self.sources), p=self.source_p)]]
+        clip = clips[rng.integers(len(clips))]
+        named = clip.speaker and clip.source not in self.recipe.unlabelled
+        same_voice = self.clips.by_speaker[clip.source, clip.speaker] if named else [clip]
+        factor = rng.uniform(0.9, 1.1) if rng.random() < self.recipe.speed else 1.0
+        out = np.zeros(length, np.float32)
+        at = 0
+        while at < length:
+            piece = _crop(rng, self.clips, clip, int((length - at) * factor) + 1)
+            if factor != 1.0:
+                piece = soxr.resample(piece, SAMPLE_RATE * factor, SAMPLE_RATE, quality="MQ")
+            piece = piece[: length - at]
+            out[at : at + len(piece)] = piece
+            at += len(piece) + int(rng.uniform(0.05, 0.4) * SAMPLE_RATE)
+            clip = same_voice[rng.integers(len(same_voice))]
+        return out
+
+
+class Noises:
+    """Draws one or two noises, recorded or synthetic."""
+
+    def __init__(self, clips: Clips, recipe: MixingRecipe) -> None:
+        self.clips, self.recipe = clips, recipe
+        self.categories = sorted(set(clips.by_category) - set(recipe.left_out_noise))
+        if not self.categories:
+            raise UsageError("mixing.left_out_noise leaves no noise to draw from")
+
+    def draw(self, rng: np.random.Generator, length: int) -> Samples:
+        noise = self._one(rng, length)
+        if rng.random() < self.recipe.second_noise:
+            second = self._one(rng, length)
+            noise = noise + second * gain_for_snr(noise, second, rng.uniform(0, 12))
+        return noise
+
+    def _one(self, rng: np.random.Generator, length: int) -> Samples:
+        if rng.random() < self.recipe.coloured_noise:
+            return coloured_noise(rng, length)
+        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if self.recipe.synthetic_noise and rng.random() < self.recipe.synthetic_noise:
+            return synthetic_noise(rng, length)
+        if self.recipe.vary_noise and rng.random() < self.recipe.vary_noise:
+            return vary(rng, lambda length: self._recorded(rng, length), length)
+        noise = self._recorded(rng, length)
+        return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
+
+    def _recorded(self, rng: np.random.Generator, length: int) -> Samples:
+        clips = self.clips.by_category[self.categories[rng.integers(len(self.categories))]]
+        pieces: list[Samples] = []
+        missing = length
+        while missing > 0:
+            pieces.append(_crop(rng, self.clips, clips[rng.integers(len(clips))], missing))
+            missing -= len(pieces[-1])
+        return np.concatenate(pieces)
+
+
+def check_sources(weights: Mapping[str, float], known: Mapping[str, object], key: str) -> None:
+    """Raise `UsageError` if ``weights`` name a source that the data lack, or leave none."""
+    unknown = sorted(set(weights) - set(known))
+    if unknown:
+        raise UsageError(f"{key} names {unknown[0]!r}, which the data lack; they have {', '.join(sorted(known))} "
+                         f"(--set '{key}={{}}' draws all alike)")  # fmt: skip
+    if not sum(weights.values()) > 0:
+        raise UsageError(f"{key}: at least one weight must be above 0")
+
+
+def _crop(rng: np.random.Generator, clips: Clips, clip: Clip, length: int) -> Samples:
+    start = int(rng.integers(max(1, clip.length - length + 1)))
+    return clips.read(clip, start, length)

@@ -1,0 +1,158 @@
+"""The Lightning trainer of a recipe: what it logs, shows and keeps, and when it stops."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    ModelCheckpoint,
+    RichProgressBar,
+    Timer,
+)
+from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from pse_sdk.training.averaging import exponential_average
+from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.schedule import PlateauStep, monitored
+
+# Names of checkpoints in the output folder, without their ending.
+LAST, BEST = "last", "best"
+
+
+def make_trainer(recipe: Recipe, output: Path, processes: int = 1, minutes: float | None = None) -> lightning.Trainer:
+    """A trainer that writes ``last.ckpt``, ``best.ckpt`` and logs to ``output``.
+
+    Parameters
+    ----------
+    processes : CPU processes or GPUs, with averaged gradients (distributed data parallel)
+    minutes : wall-clock time after which the run is saved and ends
+    """
+    return lightning.Trainer(
+        accelerator="auto",
+        devices=processes,
+        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
+        precision=recipe.precision,
+        max_steps=recipe.steps,
+        gradient_clip_val=recipe.gradient_clip,
+        val_check_interval=recipe.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=max(1, min(50, recipe.steps // 4)),
+        enable_model_summary=False,
+        logger=_loggers(output),
+        callbacks=_callbacks(recipe, output, minutes),
+    )
+
+
+def _loggers(output: Path) -> list[Logger]:
+    loggers: list[Logger] = [CSVLogger(output, name="log")]
+    if find_spec("tensorboard"):
+        loggers.append(TensorBoardLogger(output, name="tensorboard"))
+    return loggers
+
+
+def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[lightning.Callback]:
+    callbacks: list[lightning.Callback] = [
+        exponential_average(recipe.ema),
+        PlateauStep(recipe.validate_every),
+        Progress(recipe),
+        ModelCheckpoint(
+            output,
+            filename=BEST,
+            monitor=monitored(recipe),
+            mode="max",
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        ),
+        KeepLast(output / f"{LAST}.ckpt"),
+    ]
+    if recipe.patience:
+        callbacks.append(EarlyStopping(monitored(recipe), patience=recipe.patience, mode="max"))
+    if minutes is not None:
+        callbacks.append(Budget(timedelta(minutes=minutes)))
+    return callbacks
+
+
+class Budget(Timer):
+    """Lightning's timer, started anew when a run goes on: the budget is that of one command, of one step at least."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def on_fit_start(self, *_: Any, **__: Any) -> None:
+        """Nothing is spent before the first step; Lightning's timer would count an earlier run."""
+
+
+class KeepLast(Checkpoint):
+    """Saves the run after each validation and before it ends, so that it can go on to the step.
+
+    Not after it has ended: by then Lightning has put the averaged weights in place of those that were trained.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_validation_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        trainer.save_checkpoint(self.path, weights_only=False)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.should_stop or trainer.global_step >= trainer.max_steps:
+            trainer.save_checkpoint(self.path, weights_only=False)
+
+
+class Progress(RichProgressBar):
+    """One line: steps, time, the deepest head's loss and its gain in dB at the last validation."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(leave=True, theme=RichProgressBarTheme(metrics_format=".2f"))
+        self.shown = {"loss": f"train/loss_{recipe.model.blocks}", "gain dB": monitored(recipe)}
+
+    @property
+    def total_train_batches(self) -> int:
+        """Steps in all; Lightning's bar would show those that are left when a run goes on."""
+        return self.trainer.max_steps
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, _: int
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, trainer.global_step - 1)
+
+    def _get_train_description(self, *_: Any) -> str:
+        return "training"
+
+    def get_metrics(self, trainer: lightning.Trainer, *_: Any) -> dict[str, Any]:
+        known = trainer.callback_metrics
+        return {name: known[key].item() for name, key in self.shown.items() if key in known}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's remarks: on devices found, loggers for sale, and what it does by our wish."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        for message in (
+            ".*your dataloader is not resumable.*",  # items are numbered, and go on where they were
+            ".*does not have many workers.*",  # on a CPU, workers would take the time from the training
+            "Checkpoint directory .* exists and is not empty",
+            ".*LeafSpec.*is deprecated.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
+        for logger in loggers:
+            logger.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

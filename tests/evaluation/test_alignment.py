@@ -1,0 +1,34 @@
+"""Delays are found to the sample, through noise and filtering."""
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pse_sdk.errors import PseWarning
+from pse_sdk.evaluation.alignment import delay
+from pse_sdk.evaluation.pairs import find_recordings
+from pse_sdk.evaluation.systems import Folder
+
+SPEECH = (np.random.default_rng(0).standard_normal(20000) * np.sin(np.arange(20000) / 700)).astype(np.float32)
+
+
+@given(st.integers(-4000, 4000))
+def test_a_shifted_signal_is_as_late_as_it_was_shifted(samples: int) -> None:
+    noise = 0.5 * np.random.default_rng(1).standard_normal(20000).astype(np.float32)
+    assert delay(np.roll(SPEECH, samples) + noise, SPEECH) == samples
+
+
+def test_files_that_are_late_are_told(tmp_path) -> None:
+    for kind, shift in (("noisy", 0), ("good", 0), ("late", 320)):
+        (tmp_path / kind).mkdir()
+        soundfile.write(tmp_path / kind / "a.wav", np.roll(0.1 * SPEECH, shift), 16000)
+    recordings = find_recordings(tmp_path / "noisy", None)
+    with pytest.warns(PseWarning, match=r"the files are \+20.0 ms late"):
+        Folder("late", tmp_path / "late").check(recordings)
+    Folder("good", tmp_path / "good").check(recordings)
+
+
+def test_silence_is_not_late() -> None:
+    assert delay(0 * SPEECH, SPEECH) == delay(SPEECH, 0 * SPEECH) == 0

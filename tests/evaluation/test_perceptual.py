@@ -1,0 +1,47 @@
+"""What comes from libraries: perfect outputs, order, and outputs of which there is nothing to say."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+CLEAN, NOISY = (soundfile.read(EXAMPLES / name, dtype="float32")[0][:48000] for name in ("clean.flac", "noisy.flac"))
+
+
+@pytest.fixture(scope="module")
+def perceptual():
+    for package in ("pesq", "pystoi", "speechmos"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    from pse_sdk.evaluation.metrics import perceptual
+
+    return perceptual
+
+
+def test_a_perfect_output_scores_the_most_that_there_is(perceptual) -> None:
+    assert perceptual.pesq_wb(CLEAN, CLEAN) == pytest.approx(4.644, abs=0.001)
+    assert perceptual.short_time_intelligibility(CLEAN, CLEAN) == pytest.approx(1, abs=1e-6)
+
+
+def test_noise_costs_points_and_scale_does_not(perceptual) -> None:
+    for score in (perceptual.pesq_wb, perceptual.short_time_intelligibility):
+        assert score(NOISY, CLEAN) < 0.9 * score(CLEAN, CLEAN)
+        assert score(0.3 * NOISY, CLEAN) == pytest.approx(score(NOISY, CLEAN), rel=0.01)
+
+
+def test_dnsmos_hears_the_background(perceptual) -> None:
+    clean, noisy = perceptual.dns_mos(CLEAN), perceptual.dns_mos(NOISY)
+    assert clean["bak"] > noisy["bak"] + 0.5
+    assert all(1 <= value <= 5 for value in (*clean.values(), *noisy.values()))
+
+
+def test_of_silence_and_of_a_moment_there_is_nothing_to_say(perceptual) -> None:
+    silence = np.zeros_like(CLEAN)
+    for output, target in ((silence, silence), (CLEAN, silence), (CLEAN[:100], CLEAN[:100])):
+        assert np.isnan(perceptual.pesq_wb(output, target))
+        assert np.isnan(perceptual.short_time_intelligibility(output, target))
+    assert np.isnan(perceptual.pesq_wb(silence, CLEAN))
+    assert perceptual.short_time_intelligibility(silence, CLEAN) == 0

@@ -1,0 +1,127 @@
+"""Reports: JSON and back, groups, tables, differences, and the picture."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse_sdk.errors import UsageError
+from pse_sdk.evaluation.bootstrap import Values
+from pse_sdk.evaluation.compare import differences_between, differences_within
+from pse_sdk.evaluation.plot import check_plot, plot_report
+from pse_sdk.evaluation.report import Report, load_report, save_report, summary
+from pse_sdk.evaluation.tables import breakdowns, differences, notes, overview, to_markdown
+
+
+def changed(report: Report, system: str, by: float) -> Report:
+    """The report with a system's SI-SDR moved."""
+    variants = tuple(
+        dataclasses.replace(v, columns={**v.columns, "si_sdr": Values(v.columns["si_sdr"].values + by, np.ones(12))})
+        if v.system == system else v
+        for v in report.variants
+    )  # fmt: skip
+    return dataclasses.replace(report, variants=variants)
+
+
+def test_a_report_comes_back_from_json_with_every_value(report: Report, tmp_path: Path) -> None:
+    report.variants[2].columns["si_sdr"].values[3] = np.nan
+    save_report(report, tmp_path / "r.json")
+    back = load_report(tmp_path / "r.json")
+    assert (back.title, back.labels, back.seconds) == (report.title, report.labels, report.seconds)
+    for a, b in zip(report.variants, back.variants, strict=True):
+        assert (a.name, a.cost) == (b.name, b.cost)
+        for key in report.columns:
+            np.testing.assert_allclose(b.columns[key].values, a.columns[key].values, atol=1e-5)
+            np.testing.assert_array_equal(b.columns[key].weights, a.columns[key].weights)
+
+
+def test_json_states_the_means_for_other_programs(report: Report, tmp_path: Path) -> None:
+    save_report(report, tmp_path / "r.json")
+    good = json.loads((tmp_path / "r.json").read_text())["variants"][2]
+    assert good["means"]["si_sdr_gain"]["mean"] == pytest.approx(8, abs=0.2)
+    assert good["means"]["si_sdr_gain"]["low"] < 8 < good["means"]["si_sdr_gain"]["high"]
+    assert good["means"]["wer"]["mean"] == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing", "not a report"),
+        ('{"format": 7}', "report format 7"),
+        ('{"format": 1}', "not a report"),
+        ("[]", "not a"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_report(tmp_path / "r.json")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_report(tmp_path / "gone.json")
+
+
+def test_gains_are_from_the_unprocessed_and_those_have_none(report: Report) -> None:
+    assert "si_sdr_gain" not in summary(report, report.variants[0])
+    gain = summary(report, report.variants[1])["si_sdr_gain"]
+    mean = summary(report, report.variants[1])["si_sdr"]
+    assert gain.mean == pytest.approx(6, abs=0.2)
+    assert gain.high - gain.low < 0.3 * (mean.high - mean.low)  # what makes an item hard is not in a gain
+
+
+def test_items_are_grouped_by_snr_and_by_noise_where_there_are_enough(report: Report) -> None:
+    assert {band: len(items) for band, items in report.snr_bands().items()} == {"-5 dB": 4, "0 dB": 4, "5 dB": 4}
+    assert {name: len(items) for name, items in report.noise_classes().items()} == {"rain": 7, "others": 5}
+
+
+def test_the_first_system_is_compared_at_every_depth_with_one_that_has_none(report: Report) -> None:
+    rows = differences_within(report)
+    assert [(row.better, row.than) for row in rows] == [("good 1", "flat"), ("good 2", "flat")]
+    assert rows[1].columns["si_sdr"].mean == pytest.approx(3, abs=0.2)
+    assert [row.columns["si_sdr"].sign for row in rows] == [1, 1]
+    assert rows[0].columns["wer"].mean == pytest.approx(5)
+
+
+def test_an_earlier_report_is_compared_system_by_system(report: Report) -> None:
+    rows = differences_between(report, changed(report, "good", -0.5))
+    assert [row.columns["si_sdr"].mean for row in rows] == pytest.approx([0.5, 0.5, 0])
+    assert [row.columns["si_sdr"].sign for row in rows] == [1, 1, 0]
+
+
+def test_reports_of_other_items_are_not_compared(report: Report) -> None:
+    fewer = dataclasses.replace(report, labels=report.labels[:5])
+    with pytest.raises(UsageError, match=r"other items \(12 and 5"):
+        differences_between(report, fewer)
+    with pytest.raises(UsageError, match="same names but differ"):
+        differences_between(report, changed(report, "unprocessed", 1.0))
+    renamed = dataclasses.replace(report.variants[1], system="x")
+    other = dataclasses.replace(report, variants=(report.variants[0], renamed))
+    with pytest.raises(UsageError, match="no system is in both"):
+        differences_between(report, other)
+
+
+def test_tables_show_figures_with_their_intervals(report: Report) -> None:
+    sheet = overview(report)
+    assert sheet.header == ("system, depth", "SI-SDR dB", "gain", "WER %", "ms/frame", "MMAC/s")
+    assert [row[0].text for row in sheet.rows] == ["unprocessed", "good 1", "good 2", "flat"]
+    assert sheet.rows[2][-1].text == "200"
+    assert [s.title for s in breakdowns(report, first_only=True)] == [
+        "SI-SDR gain dB by SNR (items)", "SI-SDR gain dB by noise class (items)"]  # fmt: skip
+    page = to_markdown(report, [differences(differences_within(report))])
+    assert re.search(r"\| good 2 - flat \| \+\d\.\d\d\* \(\+\d\.\d\d \+\d\.\d\d\) \| -5.0\* \(-5.0 -5.0\) \|", page)
+    assert "WER % by SNR" in page
+
+
+def test_outputs_that_could_not_be_scored_are_counted(report: Report) -> None:
+    assert not any("could not be scored" in line for line in notes(report))
+    report.variants[1].columns["wer"].values[:2] = np.nan
+    assert notes(report)[0].startswith("WER: 2 of 48 outputs could not be scored")
+
+
+def test_the_picture_is_drawn_or_refused_before_the_work(report: Report, tmp_path: Path) -> None:
+    plot_report(report, tmp_path / "r.png")
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match="pictures are written as"):
+        check_plot(tmp_path / "r.bmp")

@@ -1,0 +1,102 @@
+"""Indexes of folders of recordings: what is in them, and that splits share no speaker."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pse_sdk.errors import AudioError
+from pse_sdk.training.data import COLUMNS, load_clips, read_index
+from pse_sdk.training.index import index_folder, write_index
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Recordings as LibriSpeech (reader/chapter/utterance) and MUSAN (class/recording) lay them out."""
+    names = [f"libri/{reader}/{chapter}/u{i}.flac" for reader in range(30) for chapter in (1, 2) for i in (1, 2)]
+    names += [f"musan/{kind}/n{i}.wav" for kind in ("music", "noise") for i in range(20)]
+    names += [f"rooms/r{i}_{place}.flac" for i in range(4) for place in ("near", "far")]
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / name, np.full(160 + i, 0.1), 16000)
+    (tmp_path / "libri" / "notes.txt").write_text("no recording")
+    return tmp_path
+
+
+def test_an_index_finds_all_recordings_and_can_be_trained_from(data: Path, tmp_path_factory) -> None:
+    for folder, kind, level in (("libri", "speech", 1), ("musan", "noise", 1), ("rooms", "rir", 0)):
+        write_index(data, index_folder(data, data / folder, kind, level, valid=0.2))
+    rows = read_index(data / "index.csv")
+    assert len(rows) == len({row["path"] for row in rows}) == 120 + 40 + 8
+    cache = tmp_path_factory.mktemp("cache")
+    speech = load_clips(data, "speech", "train", cache)
+    assert all(clip.source == "libri" and clip.speaker in clip.path.split("/") for clip in speech.clips)
+    assert set(load_clips(data, "noise", "valid", cache).by_category) == {"music", "noise"}
+    assert load_clips(data, "rir", "valid", cache).clips
+
+
+def test_splits_share_no_speaker_and_hold_the_share_asked_for(data: Path) -> None:
+    rows = index_folder(data, data / "libri", "speech", 1, valid=0.3)
+    speakers = {split: {row.speaker for row in rows if row.split == split} for split in ("train", "valid")}
+    assert not speakers["train"] & speakers["valid"]
+    assert len(speakers["train"] | speakers["valid"]) == 30
+    assert 4 <= len(speakers["valid"]) <= 14
+
+
+def test_a_speaker_stays_in_its_split_when_recordings_are_added(data: Path) -> None:
+    before = {row.path: row.split for row in index_folder(data, data / "libri", "speech", 1, valid=0.3)}
+    for reader in (3, 77):
+        (data / f"libri/{reader}/9").mkdir(parents=True)
+        soundfile.write(data / f"libri/{reader}/9/u.flac", np.zeros(160), 16000)
+    after = {row.path: row.split for row in index_folder(data, data / "libri", "speech", 1, valid=0.3)}
+    assert len(after) == len(before) + 2
+    assert before.items() <= after.items()
+
+
+def test_indexing_again_replaces_rows_and_keeps_other_columns(data: Path) -> None:
+    with (data / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*COLUMNS, "licence"])
+        writer.writeheader()
+        writer.writerow({"path": "other.wav", "kind": "noise", "split": "train", "licence": "CC0"})
+    for _ in range(2):
+        write_index(data, index_folder(data, data / "rooms", "rir"))
+    rows = read_index(data / "index.csv")
+    assert len(rows) == 1 + 8
+    assert [row["licence"] for row in rows if row["path"] == "other.wav"] == ["CC0"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "level", "message"),
+    [
+        ("libri", "music", 1, "must be one of speech, noise, rir"),
+        ("musan", "noise", 3, "no folder of level 3"),
+        ("libri/3", "speech", 4, "no folder of level 4"),
+        ("empty", "speech", 0, "no recordings"),
+        ("..", "speech", 0, "must lie in the data folder"),
+    ],
+)
+def test_what_cannot_be_indexed_is_said(data: Path, folder: str, kind: str, level: int, message: str) -> None:
+    (data / "empty").mkdir()
+    with pytest.raises(AudioError, match=message):
+        index_folder(data, data / folder, kind, level)
+
+
+def test_one_speaker_cannot_be_in_both_splits(data: Path) -> None:
+    (data / "one" / "anna").mkdir(parents=True)
+    soundfile.write(data / "one" / "anna" / "a.wav", np.zeros(160), 16000)
+    with pytest.raises(AudioError, match="only one group"):
+        index_folder(data, data / "one", "speech", 1)
+
+
+def test_an_index_without_a_column_or_with_a_lost_file_is_named(data: Path) -> None:
+    (data / "index.csv").write_text("path,kind\na.wav,speech\n")
+    with pytest.raises(AudioError, match="no column 'split'"):
+        load_clips(data, "speech", "train")
+    (data / "index.csv").write_text(",".join(COLUMNS) + "\ngone.wav,speech,train,s,,\n")
+    with pytest.raises(AudioError, match=r"gone\.wav: in the index"):
+        load_clips(data, "speech", "train")
+    (data / "gone.wav").write_text("no audio")
+    with pytest.raises(AudioError, match=r"gone\.wav: cannot be decoded"):
+        load_clips(data, "speech", "train", data / "cache")

@@ -1,0 +1,178 @@
+"""Training runs of a few steps, from a folder of files to a model: stopped, resumed, scheduled."""
+
+import csv
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.training import train as training
+from pse_sdk.training.data import load_clips
+from pse_sdk.training.recipe import load_recipe
+from pse_sdk.training.schedule import learning_rate_factor
+from pse_sdk.training.speaker.segments import Segment
+from pse_sdk.training.speaker.voices import Voices
+
+SETTINGS = ["steps=4", "batch=2", "validate_every=2", "warmup_steps=1", "decay_steps=2", "model.blocks=2",
+            "model.filters=64", "model.channels=16", "model.hidden=16", "mixing.seconds=0.5",
+            "mixing.speech_weights={speech=1.0}"]  # fmt: skip
+Run = Callable[..., Path]
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run(name, *settings, **options)`` trains a tiny stack in a folder of that name."""
+    monkeypatch.setattr(training, "VALID_ITEMS", 2)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def train(name: str, *settings: str, **options: object) -> Path:
+        return training.train(load_recipe("small", [*SETTINGS, *settings]), folder, tmp_path / name, **options)
+
+    return train
+
+
+def logged(weights: Path, column: str) -> list[float]:
+    logs = sorted((weights.parent / "log").glob("version_*/metrics.csv"))
+    rows = [row for log in logs for row in csv.DictReader(log.open())]
+    return [float(row[column]) for row in rows if row.get(column)]
+
+
+def test_a_few_steps_of_training_make_a_model_and_go_on(run: Run) -> None:
+    weights = run("a")
+    stack, record = load_stack(weights)
+    assert record["steps"] == 4
+    assert stack.config.blocks == 2
+    before = weights.read_bytes()
+    with pytest.raises(UsageError, match="holds a training run"):
+        run("a")
+    run("a", "steps=6", resume=True)
+    assert load_stack(weights)[1]["steps"] == 6
+    assert weights.read_bytes() != before
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "plateau"])
+def test_a_run_stopped_and_resumed_ends_with_the_weights_of_one_that_was_not(run: Run, schedule: str) -> None:
+    settings = (f"schedule='{schedule}'", "plateau_patience=0", "warmup_steps=2", "steps=5")
+    whole = run("whole", *settings)
+    stopped = run("stopped", *settings, minutes=0.0)  # the budget is spent after the first step
+    assert load_stack(stopped)[1]["steps"] == 1
+    for steps in (2, 5):  # on a validation, and in between
+        run("stopped", *settings, resume=True, **({"minutes": 0.0} if steps == 2 else {}))
+        assert load_stack(stopped)[1]["steps"] == steps
+    assert_same_weights(whole, stopped)
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    expected = load_stack(first)[0].state_dict()
+    for name, value in load_stack(second)[0].state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+
+
+def test_workers_change_nothing_but_who_draws(run: Run) -> None:
+    assert_same_weights(run("here", "steps=2"), run("there", "steps=2", workers=1))
+
+
+def test_a_run_ends_when_validations_bring_no_gain_and_keeps_the_best(run: Run) -> None:
+    weights = run("a", "patience=2", "learning_rate=0.0", "steps=40", "ema=0.0")
+    assert load_stack(weights)[1]["steps"] == 6
+    assert load_stack(weights.with_name("best.safetensors"))[1]["steps"] == 2
+
+
+def test_the_best_weights_are_those_of_the_best_validation(run: Run) -> None:
+    weights = run("a", "steps=8", "ema=0.0", "learning_rate=0.03")
+    gains = logged(weights, "valid/si_sdr_gain_2")
+    assert len(gains) == 4
+    best = gains.index(max(gains))
+    assert load_stack(weights.with_name("best.safetensors"))[1]["steps"] == 2 * (best + 1)
+
+
+def test_training_prints_what_is_of_use_and_nothing_else(
+    run: Run, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    level = logging.getLogger("lightning.pytorch").level
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run("a", minutes=0.0)
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    lines = printed.out.strip().splitlines()
+    assert "averaged weights after step 1 of 4" in lines[-2]
+    assert "--resume goes on" in lines[-1]
+    assert lines[0].startswith("training")
+    assert len(lines) <= 4  # the bar may need two
+    assert not caplog.records
+    assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_schedules_rise_and_fall_as_the_recipe_says() -> None:
+    settings = ["steps=100", "warmup_steps=10", "decay_steps=20"]
+    linear, cosine = (load_recipe("small", [*settings, f"schedule='{kind}'"]) for kind in ("linear", "cosine"))
+    assert [learning_rate_factor(linear, step) for step in (0, 4, 9, 50, 80, 90, 100)] == [0.1, 0.5, 1, 1, 1, 0.5, 0]
+    assert learning_rate_factor(cosine, 4) == 0.5
+    assert learning_rate_factor(cosine, 55) == pytest.approx(0.5)
+    assert learning_rate_factor(cosine, 100) == pytest.approx(0)
+
+
+def test_a_plateau_halves_the_learning_rate(run: Run) -> None:
+    settings = ["schedule='plateau'", "plateau_patience=0", "steps=6", "ema=0.0"]
+    last = run("a", *settings, "learning_rate=0.0").with_name("last.ckpt")
+    state = torch.load(last, weights_only=True)["lr_schedulers"][1]
+    assert state["num_bad_epochs"] == 0
+    assert state["last_epoch"] == 3  # validations: the first is the best, the second and third are no better
+    last = run("b", *settings, "learning_rate=1e-12").with_name("last.ckpt")
+    rates = [
+        group["lr"] for group in torch.load(last, weights_only=True)["optimizer_states"][0]["adamw"]["param_groups"]
+    ]
+    assert rates == pytest.approx([0.25e-12, 0.25e-12], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["mixing.scene.enrolled=0.5"], "--voices"),
+        (["mixing.speech_weights={gone=1.0}"], "'gone'"),
+        (["mixing.left_out_noise=['c0', 'c1']"], "leaves no noise"),
+    ],
+)
+def test_what_a_recipe_needs_and_lacks_is_said_before_training(run: Run, settings: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run("a", *settings)
+
+
+def test_a_recipe_without_rooms_needs_no_room_responses(run: Run, folder: Path, tmp_path: Path) -> None:
+    rows = [line for line in (folder / "index.csv").read_text().splitlines() if ",rir," not in line]
+    (tmp_path / "index.csv").write_text("\n".join(rows))
+    for file in folder.glob("*.flac"):
+        (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(AudioError, match=r"mixing\.room=0"):
+        training.train(load_recipe("small", SETTINGS), tmp_path, tmp_path / "a")
+    weights = training.train(load_recipe("small", [*SETTINGS, "steps=1", "mixing.room=0"]), tmp_path, tmp_path / "b")
+    assert load_stack(weights)[1]["steps"] == 1
+
+
+def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run) -> None:
+    before = load_stack(run("a", "steps=2"))[0].state_dict()
+    after = load_stack(run("a", "steps=2", resume=True))[0].state_dict()
+    for name, value in after.items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_voices_of_another_size_than_the_model_takes_are_refused(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "voices").mkdir()
+    for split in ("train", "valid"):
+        clips = load_clips(folder, "speech", split)
+        segments = [Segment(i, at, 8000) for i in range(2) for at in (0, 8000)]
+        Voices(clips, segments, np.ones((4, 1, 8), np.float32)).save(tmp_path / "voices" / f"{split}.npz", "none")
+    settings = ["mixing.scene.enrolled=0.5", "model.speaker_dim=16", "steps=1"]
+    with pytest.raises(UsageError, match=r"8 values.*is 16"):
+        run("a", *settings, voices=tmp_path / "voices")
+    run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
