@@ -66,8 +66,9 @@ def export(
             "training": training,
         }
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    depths = "1 depth" if description.blocks == 1 else f"{description.blocks} depths"
     Console(stderr=True, soft_wrap=True).print(
-        f"wrote {output}: {description.blocks} {'depth' if description.blocks == 1 else 'depths'}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
+        f"wrote {output}: {depths}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
         highlight=False,
     )
 

@@ -18,6 +18,7 @@ from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
 from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, make, save
 from pse_sdk.training.reproduce.e3net.module import SingleDepthTraining
 from pse_sdk.training.train import mixtures
+from pse_sdk.training.trainer import quiet
 
 # More than any budget uses: the training stops by itself.
 ENDLESS = 10**9
@@ -42,18 +43,19 @@ def train(
     gpu = torch.cuda.is_available()
     began = time.perf_counter()
     module = SingleDepthTraining(model, recipe, Spending(budget, time.perf_counter if gpu else time.process_time))
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed",
-        max_epochs=1,
-        gradient_clip_val=recipe.gradient_clip,
-        log_every_n_steps=10,
-        logger=CSVLogger(output / "logs", name=candidate.name),
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, loader)
+    with quiet():
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            precision=recipe.precision,
+            max_epochs=1,
+            gradient_clip_val=recipe.gradient_clip,
+            log_every_n_steps=10,
+            logger=CSVLogger(output / "logs", name=candidate.name),
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, loader)
     record = {
         "asked": asked,
         "steps": trainer.global_step,
