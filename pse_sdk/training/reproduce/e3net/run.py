@@ -24,8 +24,8 @@ def measure_all_speeds(results: Results, turns: int, tell: Tell) -> None:
     results.speed = measure_speed(CANDIDATES, turns, tell)
     results.conditions["speed"] = (
         f"One thread of ONNX Runtime, fp32, on {this_machine()}; processor time, all models in turns. Paced: the "
-        f"median of {turns * TURN} frames, one per call, as a microphone delivers them; hot: the same back to back; file: "
-        "a second per call. The paper's figures are in brackets, speed-ups are over pDCCRN in fp32."
+        f"median of {turns * TURN} frames, one per call, as a microphone delivers them; hot: the same back to back; "
+        "file: a second per call. The paper's figures are in brackets, speed-ups are over pDCCRN in fp32."
     )
 
 
