@@ -126,7 +126,7 @@ def some_results() -> report.Results:
     timing = {"wall_ms": 1.0, "cpu_ms": 0.9, **factors, **speedups}
     quality = {"si_sdr_gain": 1.5, "si_sdr_gain_error": 0.1, "pesq_gain": 0.2, "pesq_gain_error": 0.01}
     return report.Results(
-        conditions={"speed": "On a machine."},
+        conditions={"speed": "On a machine.", "quality": "On mixtures.", "training": "For a minute"},
         speed={"e3net-4": timing, "e3net-4-int8": timing | {"paced_speedup": 7.0}},
         training={"e3net-4": {"steps": 7, "mixtures": 28, "audio_minutes": 0.9}},
         quality={"e3net-4": quality},
@@ -143,6 +143,13 @@ def test_a_page_keeps_its_prose_and_gets_the_new_tables(tmp_path: Path) -> None:
     assert "old table" not in text
     assert "1.50 ± 0.10" in text
     assert "paced 2.50 times (missed); hot 3.00 times (reached); files 4.50 times (reached)" in text
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    results = some_results()
+    results.speed = {}
+    assert [section.caption for section in report.sections(results)] == ["On mixtures."]
+    assert report.verdict(results) == "Speed was not measured."
 
 
 def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:

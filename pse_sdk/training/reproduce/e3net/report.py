@@ -60,16 +60,20 @@ class Section(NamedTuple):
 
 
 def sections(results: Results) -> list[Section]:
-    """Size and speed, then quality."""
+    """Size and speed, then quality; what was not measured is left out."""
     speed_headings = (
         "model", "M parameters", "GMAC/s", "ms per frame", "factor, paced", "hot", "file", "speed-up, paced", "hot",
         "file", "int8, paced",
     )  # fmt: skip
     quality_headings = ("model", "steps", "mixtures", "audio, min", "SI-SDR gain, dB", "PESQ gain")
-    return [
-        Section(_condition(results, "speed"), speed_headings, [_speed_row(c, results.speed) for c in CANDIDATES]),
-        Section(_condition(results, "quality"), quality_headings, [_quality_row(c, results) for c in CANDIDATES]),
-    ]
+    measured = []
+    if results.speed:
+        rows = [_speed_row(candidate, results.speed) for candidate in CANDIDATES]
+        measured.append(Section(results.conditions["speed"], speed_headings, rows))
+    if results.quality:
+        rows = [_quality_row(candidate, results) for candidate in CANDIDATES]
+        measured.append(Section(results.conditions["quality"], quality_headings, rows))
+    return measured
 
 
 def _speed_row(candidate: Candidate, speed: dict[str, dict[str, float]]) -> list[str]:
@@ -107,7 +111,7 @@ def verdict(results: Results) -> str:
     """Whether E3Net with 4 blocks is as much faster than pDCCRN as the paper says."""
     own, int8 = (results.speed.get(name, {}) for name in ("e3net-4", "e3net-4-int8"))
     if not own or not int8:
-        return ""
+        return "Speed was not measured."
     ways = {
         "paced": own["paced_speedup"],
         "hot": own["hot_speedup"],
@@ -165,7 +169,7 @@ def draw(results: Results, path: Path) -> None:
         axis.set_xlabel("real-time factor, one thread, fp32, paced frames")
         axis.set_ylabel(title)
         axis.grid(alpha=0.3)
-    figure.suptitle(_condition(results, "training"), fontsize=9)
+    figure.suptitle(results.conditions["training"], fontsize=9)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
 
@@ -174,10 +178,6 @@ def drawable(results: Results) -> list[Candidate]:
     """The candidates whose quality and speed are known, the fastest first."""
     known = [c for c in CANDIDATES if c.name in results.quality and c.name in results.speed]
     return sorted(known, key=lambda c: results.speed[c.name]["paced_factor"])
-
-
-def _condition(results: Results, key: str) -> str:
-    return str(results.conditions.get(key, "Not measured yet."))
 
 
 def _text(values: dict[str, Any], key: str, form: str) -> str:
