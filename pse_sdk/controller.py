@@ -122,7 +122,7 @@ class DepthController:
         self._waits.add(min(wait_s, self.deadline_s))
         self.misses += wait_s + wall_s > self.deadline_s
         # Where even the least depth had come too late, the wait was at fault: it says nothing of the depth.
-        hopeless = wait_s > 0 and wait_s + self.predict_s(self._least) > self.deadline_s
+        hopeless = wait_s > 0 and wait_s + self._costs.wall_s(self._least, 0.0) > self.deadline_s
         late = wall_s > self.deadline_s or (wait_s + wall_s > self.deadline_s and not hopeless)
         self._since_up += 1
         self._since_other_load += 1

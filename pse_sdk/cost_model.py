@@ -35,8 +35,9 @@ OTHER_LOAD, QUITE_OTHER_LOAD = 1.6, 2.0
 # of exp(-5) if stalls came on as they did.
 GAIN_LATE = 0.001
 CALM = 5.0
-# Waits for a core are averaged over half a second, and count with this many mean deviations above their mean: waits
-# that every third frame meets so count in full, rare ones hardly. Those are met frame by frame.
+# Waits for a core are averaged over half a second, and count with this many mean deviations above their mean: what
+# every third frame meets so counts in full, what is rare hardly. With one deviation more depth is kept, and on replayed
+# waits no more frames are late; but on a real core a deeper network waits longer as well, and more were.
 GAIN_WAIT = 0.02
 WAIT_DEVIATIONS = 2.0
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.

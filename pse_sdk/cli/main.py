@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from pse_sdk.cli import (
+    average,
     embed_voices,
     enhance,
     enroll,
@@ -50,6 +51,7 @@ app.command("record-load")(record_load.record_load)
 app.command("index")(index.index)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("train")(train.train)
+app.command("average")(average.average)
 app.command("export")(export.export)
 app.command("train-encoder")(train_encoder.train_encoder)
 app.command("embed-voices")(embed_voices.embed_voices)

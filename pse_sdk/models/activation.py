@@ -32,7 +32,7 @@ class _LeakyReLU(torch.autograd.Function):
         return F.leaky_relu(x, slope.item())
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         x, slope = ctx.saved_tensors
         to_slope = torch.dot(grad.flatten(), x.clamp_max(0).flatten())
         return torch.ops.aten.leaky_relu_backward(grad, x, slope.item(), False), to_slope[None]

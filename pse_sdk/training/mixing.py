@@ -96,6 +96,7 @@ class Mixtures(Dataset[Mixture]):
         self.rooms, self.recipe = rooms, recipe
         self.items, self.seed, self.first = items, seed, first
         self.dim = voices.dim if voices else 0
+        self.speaker_encoder = voices.encoder if voices else ""
         self.scenes = None
         if recipe.scene.enrolled > 0:
             if voices is None:

@@ -113,7 +113,7 @@ def train(
         )
     weights = output / "model.safetensors"
     if trainer.is_global_zero:
-        _finish(trainer, recipe, output, weights)
+        _finish(trainer, recipe, output, weights, train_set.speaker_encoder)
     return weights
 
 
@@ -134,12 +134,12 @@ def _check_voices(recipe: Recipe, train_set: Mixtures) -> None:
                          f"{size}: make them the same, or embed the voices with another encoder")  # fmt: skip
 
 
-def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: Path) -> None:
+def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: Path, speaker_encoder: str) -> None:
     """Write the averaged weights, last and best, and say what there is and how to go on."""
     say = Console(soft_wrap=True, highlight=False).print
-    save_averaged(output / f"{LAST}.ckpt", recipe, weights)
+    save_averaged(output / f"{LAST}.ckpt", recipe, weights, speaker_encoder)
     if (best := output / f"{BEST}.ckpt").exists():
-        save_averaged(best, recipe, best.with_suffix(".safetensors"))
+        save_averaged(best, recipe, best.with_suffix(".safetensors"), speaker_encoder)
     say(f"{weights}: averaged weights after step {trainer.global_step} of {recipe.steps}", markup=False)
     if trainer.global_step < recipe.steps:
         say("stopped before the end: the same command with --resume goes on", markup=False)
@@ -160,10 +160,14 @@ def _steps_done(checkpoint: Path) -> int:
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
 
 
-def save_averaged(checkpoint: Path, recipe: Recipe, path: Path) -> None:
-    """The averaged weights of a Lightning checkpoint as a safetensors file."""
+def save_averaged(checkpoint: Path, recipe: Recipe, path: Path, speaker_encoder: str = "") -> None:
+    """The averaged weights of a Lightning checkpoint as a safetensors file.
+
+    An exported model takes only voices of the encoder that it was trained with, so the file names it.
+    """
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     stack = BloomStack(recipe.model)
     weights = {k.removeprefix("stack."): v for k, v in content["state_dict"].items() if k.startswith("stack.")}
     stack.load_state_dict(weights)
-    save_stack(stack, path, {"recipe": recipe.to_dict(), "steps": content["global_step"]})
+    record = {"recipe": recipe.to_dict(), "steps": content["global_step"], "speaker_encoder": speaker_encoder}
+    save_stack(stack, path, record)

@@ -121,7 +121,7 @@ def test_scenes_without_a_table_of_voices_are_refused(clips) -> None:
 
 
 def test_a_table_of_voices_comes_back_and_fits_only_its_recordings(clips, voices, tmp_path: Path) -> None:
-    voices.save(tmp_path / "train.npz", "abc")
+    voices.save(tmp_path / "train.npz")
     loaded = load_voices(tmp_path / "train.npz", clips[0], ("wild",))
     assert loaded.segments == voices.segments
     np.testing.assert_array_equal(loaded.embeddings, voices.embeddings)

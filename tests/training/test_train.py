@@ -163,7 +163,7 @@ def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run) -> None:
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
-def test_voices_of_another_size_than_the_model_takes_are_refused(
+def test_weights_name_the_encoder_of_their_voices_and_voices_of_another_size_are_refused(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -171,8 +171,10 @@ def test_voices_of_another_size_than_the_model_takes_are_refused(
     for split in ("train", "valid"):
         clips = load_clips(folder, "speech", split)
         segments = [Segment(i, at, 8000) for i in range(2) for at in (0, 8000)]
-        Voices(clips, segments, np.ones((4, 1, 8), np.float32)).save(tmp_path / "voices" / f"{split}.npz", "none")
+        voices = Voices(clips, segments, np.ones((4, 1, 8), np.float32), encoder="abc")
+        voices.save(tmp_path / "voices" / f"{split}.npz")
     settings = ["mixing.scene.enrolled=0.5", "model.speaker_dim=16", "steps=1"]
     with pytest.raises(UsageError, match=r"8 values.*is 16"):
         run("a", *settings, voices=tmp_path / "voices")
-    run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
+    weights = run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
+    assert load_stack(weights)[1]["speaker_encoder"] == "abc"

@@ -178,8 +178,8 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
         load_recipe("small", ["step=7"])
     with pytest.raises(ProfileError, match="hop"):
         load_recipe("small", ["model.hop=150"])
-    with pytest.raises(ProfileError, match=r"unknown recipe 'large'.*small"):
-        load_recipe("large")
+    with pytest.raises(ProfileError, match=r"unknown recipe 'huge'.*small"):
+        load_recipe("huge")
     for setting in ("steps", "steps=abc", "steps="):
         with pytest.raises(ProfileError, match=f"setting '{setting}'"):
             load_recipe("small", [setting])
@@ -191,7 +191,8 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "name"), [("personal", "small"), ("e3net", "e3net"), ("bloom-paper-convtasnet", "bloom-convtasnet")]
+    ("recipe", "name"),
+    [("personal", "small"), ("large", "large"), ("e3net", "e3net"), ("bloom-paper-convtasnet", "bloom-convtasnet")],
 )
 def test_bundled_recipes_train_the_presets_of_their_size(recipe: str, name: str) -> None:
     assert load_recipe(recipe).model == preset(name)

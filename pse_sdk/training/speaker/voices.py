@@ -30,6 +30,7 @@ class Voices:
     ----------
     embeddings : [segments, copies, dim], each of length 1; zeros where a segment has none
     unlabelled : sources whose index names no single speaker
+    encoder : identity of the speaker encoder that made the embeddings
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Voices:
         segments: Sequence[Segment],
         embeddings: npt.NDArray[np.float32],
         unlabelled: Sequence[str] = (),
+        encoder: str = "",
     ) -> None:
+        self.encoder = encoder
         self.clips, self.segments, self.embeddings = clips, segments, embeddings
         self.dim = embeddings.shape[2]
         heard = np.any(embeddings != 0, axis=(1, 2))
@@ -55,7 +58,7 @@ class Voices:
             for source, voices in self.of_source.items()
         }
 
-    def save(self, path: Path, encoder: str) -> None:
+    def save(self, path: Path) -> None:
         rows = [[s.clip, s.start, s.length, s.speed] for s in self.segments]
         paths = [clip.path for clip in self.clips.clips]
         with write_atomically(path) as temporary, temporary.open("wb") as file:
@@ -63,7 +66,7 @@ class Voices:
                 file,
                 segments=np.array(rows, np.float64),
                 embeddings=self.embeddings.astype(np.float16),
-                about=np.array(json.dumps({"encoder": encoder, "clips": paths})),
+                about=np.array(json.dumps({"encoder": self.encoder, "clips": paths})),
             )
 
 
@@ -78,7 +81,7 @@ def load_voices(path: Path, clips: Clips, unlabelled: Sequence[str]) -> Voices:
     if about["clips"] != [clip.path for clip in clips.clips]:
         raise AudioError(f"{path}: was made of other recordings; run `pse embed-voices` again")
     segments = [Segment(int(c), int(s), int(n), float(speed)) for c, s, n, speed in rows]
-    return Voices(clips, segments, embeddings, unlabelled)
+    return Voices(clips, segments, embeddings, unlabelled, about["encoder"])
 
 
 def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copies: int = 1, seed: int = 0) -> None:
@@ -101,4 +104,5 @@ def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copi
             for copy in range(copies):
                 rng = np.random.default_rng([seed, i, copy])
                 embeddings[i, copy] = runtime.embed(damage.apply(rng, x))
-        Voices(speech, segments, embeddings).save(output / f"{split}.npz", runtime.description.identity)
+        voices = Voices(speech, segments, embeddings, encoder=runtime.description.identity)
+        voices.save(output / f"{split}.npz")
