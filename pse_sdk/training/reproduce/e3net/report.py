@@ -153,25 +153,30 @@ def draw(results: Results, path: Path) -> None:
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, name, title in zip(
-        figure.subplots(1, 2), ("si_sdr_gain", "pesq_gain"), ("SI-SDR gain, dB", "PESQ-WB gain"), strict=True
-    ):
-        for kind, colour in (("e3net", "tab:blue"), ("pdccrn", "tab:red")):
-            known = [c for c in drawable(results) if c.name.startswith(kind)]
-            x = [results.speed[c.name]["paced_factor"] for c in known]
-            y = [results.quality[c.name][name] for c in known]
-            error = [results.quality[c.name][f"{name}_error"] for c in known]
-            axis.errorbar(x, y, error, fmt="o-", color=colour, capsize=3)
-            for candidate, at in zip(known, zip(x, y, strict=True), strict=True):
-                axis.annotate(candidate.label, at, xytext=(6, 6), textcoords="offset points", fontsize=8)
-        axis.set_xlim(left=0)
-        axis.margins(x=0.25, y=0.2)
+    panels = {"si_sdr_gain": "SI-SDR gain, dB", "pesq_gain": "PESQ-WB gain"}
+    for axis, (score, title) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        for kind, label, colour in (("e3net", "E3Net", "tab:blue"), ("pdccrn", "pDCCRN", "tab:red")):
+            _line(axis, [c for c in drawable(results) if c.name.startswith(kind)], results, score, label, colour)
+        axis.set_xlim(0, 1.2 * max(results.speed[c.name]["paced_factor"] for c in drawable(results)))
         axis.set_xlabel("real-time factor, one thread, fp32, paced frames")
         axis.set_ylabel(title)
         axis.grid(alpha=0.3)
+        axis.legend(loc="lower left")
     figure.suptitle(results.conditions["training"], fontsize=9)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
+
+
+def _line(axis: Any, known: list[Candidate], results: Results, score: str, label: str, colour: str) -> None:
+    """Points with standard errors, each named by what tells it from the others of its kind."""
+    x = [results.speed[c.name]["paced_factor"] for c in known]
+    y = [results.quality[c.name][score] for c in known]
+    error = [results.quality[c.name][f"{score}_error"] for c in known]
+    axis.errorbar(x, y, error, fmt="o-", color=colour, capsize=3, label=label)
+    for candidate, at in zip(known, zip(x, y, strict=True), strict=True):
+        short = candidate.label.removeprefix(f"{label}, ")
+        text = short if short != label else "large"
+        axis.annotate(text, at, xytext=(6, 5), textcoords="offset points", fontsize=8, color=colour)
 
 
 def drawable(results: Results) -> list[Candidate]:
