@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,7 +36,9 @@ class Format(str, Enum):
 
 
 def export(
-    weights: Annotated[Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` wrote.")],
+    weights: Annotated[
+        Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` or `pse reproduce` wrote.")
+    ],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx or OUT.tflite.")],
     kind: Annotated[
         Format | None, typer.Option("--format", help="Kind of file; what OUT's name says if not given.")
@@ -47,11 +49,8 @@ def export(
     """Export trained weights as one file that runs at any depth, checked against torch, with a card beside it."""
     if output.suffix not in [f".{known.value}" for known in ([kind] if kind else Format)]:
         raise UsageError(f"{output}: the name of a model file ends in .{kind.value if kind else 'onnx or .tflite'}")
-    write = _exporter(Format(output.suffix[1:]))
-    from pse_sdk.models.checkpoint import load_stack
-
-    stack, training = load_stack(weights)
-    description = write(stack, output, name=name or output.stem, precision=precision.value, training=training)
+    write, model, training = _exporter(Format(output.suffix[1:]), weights)
+    description = write(model, output, name=name or output.stem, precision=precision.value, training=training)
     with write_atomically(card_path(output)) as temporary:
         card = {
             "name": description.name,
@@ -61,22 +60,34 @@ def export(
             "training": training,
         }
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    depths = "1 depth" if description.blocks == 1 else f"{description.blocks} depths"
     Console(stderr=True, soft_wrap=True).print(
-        f"wrote {output}: {description.blocks} depths, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
+        f"wrote {output}: {depths}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
         highlight=False,
     )
 
 
-def _exporter(kind: Format) -> Callable[..., ModelDescription]:
+def _exporter(kind: Format, weights: Path) -> tuple[Callable[..., ModelDescription], Any, dict[str, Any]]:
+    """What writes files of this kind for the model in ``weights``, that model, and its training record."""
     extra = "export" if kind is Format.onnx else "tflite-export"
     try:
+        from pse_sdk.models.checkpoint import load_model
+        from pse_sdk.models.pdccrn import Pdccrn
+
+        model, training = load_model(weights)
+        if isinstance(model, Pdccrn):
+            if kind is not Format.onnx:
+                raise UsageError(f"{weights}: a pDCCRN is exported as .onnx only")
+            from pse_sdk.exporters.pdccrn import export_pdccrn
+
+            return export_pdccrn, model, training
         if kind is Format.onnx:
             from pse_sdk.exporters.onnx import export_onnx
 
-            return export_onnx
+            return export_onnx, model, training
         with hold_back(".*"):  # the converter's libraries announce themselves
             from pse_sdk.exporters.tflite import export_tflite
 
-        return export_tflite
+        return export_tflite, model, training
     except ImportError as error:
         raise UsageError(f"exporting to .{kind.value} needs {error.name}: pip install 'pse-sdk[{extra}]'") from None

@@ -1,4 +1,4 @@
-"""``pse reproduce e3net``: E3Net against pDCCRN, on our data. Needs the ``[train]``, ``[export]``, ``[eval]`` extras."""
+"""``pse reproduce e3net``: E3Net against pDCCRN. Needs the ``[train]``, ``[export]`` and ``[eval]`` extras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def e3net(
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA", help="Folder with index.csv.")] = None,
     page: Annotated[
         Path | None,
-        typer.Option(metavar="PAGE.md", help="Where the table goes; figures and plot beside it. In OUTPUT if not given."),
+        typer.Option(metavar="PAGE.md", help="Where the tables go, figures and plot beside it; else in OUTPUT."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
@@ -60,5 +60,6 @@ def e3net(
     if not speed_only:
         run.measure_all_qualities(results, recipe, budget, data_folder(data), output, keep, tell)
     console = Console()
-    console.print(report.terminal_table(results))
+    for table in report.terminal_tables(results):
+        console.print(table)
     console.print(report.verdict(results))

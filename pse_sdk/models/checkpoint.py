@@ -40,15 +40,17 @@ def save_pdccrn(model: Pdccrn, path: Path, training: Mapping[str, Any]) -> None:
     _save(model, model.config.to_dict(), path, training)
 
 
-def load_pdccrn(path: Path) -> tuple[Pdccrn, dict[str, Any]]:
-    """The model and its training record; raises `ModelError` for anything that is not such a file."""
+def load_model(path: Path) -> tuple[BloomStack | Pdccrn, dict[str, Any]]:
+    """The stack or pDCCRN of a file and its training record; raises `ModelError` for any other file."""
     if not path.is_file():
-        raise ModelError(f"no weights at {path}: `pse reproduce e3net` writes OUTPUT/pdccrn.safetensors")
+        raise ModelError(f"no weights at {path}: `pse train` writes OUTPUT/model.safetensors")
 
-    def make(config: dict[str, Any]) -> Pdccrn:
+    def make(config: dict[str, Any]) -> BloomStack | Pdccrn:
+        if "block" in config:
+            return BloomStack(StackConfig(**config))
         return Pdccrn(PdccrnConfig(**(config | {"channels": tuple(config["channels"])})))
 
-    return _load(path, make, "pse reproduce e3net")
+    return _load(path, make, "pse train")
 
 
 def save_speaker_encoder(encoder: SpeakerEncoder, path: Path, training: Mapping[str, Any]) -> None:

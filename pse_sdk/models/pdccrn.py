@@ -1,11 +1,12 @@
 """pDCCRN, the baseline of the E3Net paper (arXiv 2204.00771): a causal DCCRN that hears one speaker.
 
-DCCRN is arXiv 2008.00264, its personalised form arXiv 2110.09625. Here it shares the interface of `BloomStack`, with one
-depth: windows in, windows to overlap-add out, states in and out as ``hidden`` and ``cell``.
+DCCRN is arXiv 2008.00264, its personalised form arXiv 2110.09625. Here it shares the interface of `BloomStack`, with
+one depth: windows in, windows to overlap-add out, states in and out as ``hidden`` and ``cell``.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -37,14 +38,13 @@ class Pdccrn(nn.Module):
         self.register_buffer("analysis", analysis_matrix(c.window), persistent=False)
         self.register_buffer("synthesis", synthesis_matrix(c.window), persistent=False)
         widths = (1, *c.channels)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.encoder = nn.ModuleList(ComplexConv(a, b, c.kernel) for a, b in pairs)
         features = 2 * widths[-1] * c.lowest_bins
         self.lstm = nn.LSTM(features + c.speaker_dim, c.lstm, batch_first=True)
         self.projection = nn.Linear(c.lstm, features)
         self.decoder = nn.ModuleList(
-            ComplexTransposedConv(b, a, c.kernel, last=b == widths[1] and i == len(pairs) - 1)
-            for i, (a, b) in enumerate(reversed(pairs))
+            ComplexTransposedConv(b, a, c.kernel, last=i == 0) for i, (a, b) in reversed(list(enumerate(pairs)))
         )
         self.anyone = nn.Parameter(torch.zeros(c.speaker_dim)) if c.speaker_dim else None
         self._open_mask()
@@ -88,7 +88,8 @@ class Pdccrn(nn.Module):
         """
         samples = signal.shape[1]
         hops = -(-(samples + self.config.overlap) // self.config.hop)
-        frames = F.pad(signal, (0, hops * self.config.hop - samples)).unflatten(1, (hops, self.config.hop))
+        padded = F.pad(signal, (0, hops * self.config.hop - samples))
+        frames = padded.view(len(signal), hops, self.config.hop)
         output, _ = self.step(frames, self.initial_state(signal.shape[0]), speaker)
         return output.flatten(1)[:, self.config.overlap :][:, :samples]
 
@@ -137,25 +138,25 @@ class Pdccrn(nn.Module):
 
     def _unpack(self, hidden: Tensor) -> list[Tensor]:
         shapes = self.history_shapes()
-        *frames, remembered = hidden.split([*(width * n for width, n in shapes), self.config.lstm], 1)
+        sizes = [*(width * n for width, n in shapes), self.config.lstm]
+        *frames, remembered = torch.split(hidden, sizes, 1)
         return [*(f.view(-1, width, 1, n) for f, (width, n) in zip(frames, shapes, strict=True)), remembered]
 
     def _analyse(self, windows: Tensor) -> Tensor:
         """[batch, frames, window] -> [batch, 2, frames, bins]."""
         with torch.autocast(windows.device.type, enabled=False):
-            return F.linear(windows.float(), self.analysis).unflatten(2, (2, self.config.bins)).transpose(1, 2)
+            spectrum = F.linear(windows.float(), self.analysis)
+        return spectrum.view(*spectrum.shape[:2], 2, self.config.bins).transpose(1, 2)
 
-    def _recur(
-        self, x: Tensor, hidden: Tensor, cell: Tensor, speaker: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _recur(self, x: Tensor, hidden: Tensor, cell: Tensor, speaker: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The LSTM over all channels and bins of a frame: x keeps its shape."""
-        shape = (x.shape[1], x.shape[3])
-        features = x.transpose(1, 2).flatten(2)
+        by_frame = x.transpose(1, 2)
+        features = by_frame.flatten(2)
         if self.anyone is not None:
             who = self.anyone.expand(len(features), -1) if speaker is None else speaker
             features = torch.cat([features, who[:, None].expand(-1, features.shape[1], -1).to(features.dtype)], 2)
         y, (hidden, cell) = self.lstm(features, (hidden[None].to(features.dtype), cell[None].to(features.dtype)))
-        return self.projection(y).unflatten(2, shape).transpose(1, 2), hidden[0], cell[0]
+        return self.projection(y).view(by_frame.shape).transpose(1, 2), hidden[0], cell[0]
 
     def _mask(self, mask: Tensor, spectrum: Tensor) -> Tensor:
         """Mask and spectrum [batch, 2, frames, bins] -> windows [batch, frames, window]."""

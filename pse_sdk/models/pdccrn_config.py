@@ -75,7 +75,7 @@ class PdccrnConfig:
     @property
     def lowest_bins(self) -> int:
         """Frequencies left after the last convolution of the encoder."""
-        return self.bins // 2 ** len(self.channels)
+        return self.bins >> len(self.channels)
 
     def replace(self, **changes: object) -> PdccrnConfig:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ import soundfile
 from pse_sdk.runtimes import bundled
 
 from pse_sdk.cli import main
+from pse_sdk.models.checkpoint import save_pdccrn
+from tests.conftest import TINY_PDCCRN, make_pdccrn
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -193,6 +195,18 @@ def test_trained_weights_are_exported_and_used(run, tmp_path: Path, tiny_weights
     for arguments in (["b.bin"], ["b.onnx", "--format", "tflite"], ["b.tflite", "--format", "onnx"]):
         code, text = run("export", tiny_weights, *arguments)
         assert (code, "the name of a model file ends in ." in text) == (1, True)
+
+
+def test_a_pdccrn_is_exported_as_onnx_and_used(run, tmp_path: Path) -> None:
+    weights = tmp_path / "pdccrn.safetensors"
+    save_pdccrn(make_pdccrn(TINY_PDCCRN.replace(window=512, hop=256)), weights, {})
+    code, text = run("export", weights, tmp_path / "p.onnx", "--precision", "fp16")
+    assert (code, "1 depth, fp16" in text) == (0, True)
+    assert run("enhance", recording(tmp_path / "a.wav"), "--model", tmp_path / "p.onnx")[0] == 0
+    code, text = run("export", weights, tmp_path / "p.tflite")
+    assert (code, "exported as .onnx only" in text) == (1, True)
+    code, text = run("export", weights, tmp_path / "p8.onnx", "--precision", "int8")
+    assert (code, "fp32 or fp16" in text) == (1, True)
 
 
 def test_exporting_for_tflite_without_its_converter_says_what_to_install(

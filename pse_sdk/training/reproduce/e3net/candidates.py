@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pse_sdk.models.checkpoint import load_pdccrn, load_stack, save_pdccrn, save_stack
+from pse_sdk.models.checkpoint import save_pdccrn, save_stack
 from pse_sdk.models.complexity import DepthCost, complexity, pdccrn_complexity
 from pse_sdk.models.config import PRESETS, StackConfig
 from pse_sdk.models.pdccrn import Pdccrn
@@ -64,7 +64,8 @@ def make(config: StackConfig | PdccrnConfig, seed: int) -> Model:
 
 def enhance(model: Model, noisy: Tensor) -> Tensor:
     """The whole signal at the greatest depth, [batch, samples] -> the same, float32."""
-    return (model(noisy, model.config.blocks) if isinstance(model, BloomStack) else model(noisy)).float()
+    output: Tensor = model(noisy, model.config.blocks) if isinstance(model, BloomStack) else model(noisy)
+    return output.float()
 
 
 def matrices(model: Model) -> list[nn.Parameter]:
@@ -78,8 +79,3 @@ def save(model: Model, path: Path, training: Mapping[str, Any]) -> None:
         save_stack(model, path, training)
     else:
         save_pdccrn(model, path, training)
-
-
-def load(candidate: Candidate, path: Path) -> tuple[Model, dict[str, Any]]:
-    """Weights that `save` wrote, and the record of their training."""
-    return load_stack(path) if isinstance(candidate.config, StackConfig) else load_pdccrn(path)

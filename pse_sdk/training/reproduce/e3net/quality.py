@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pse_sdk.training.metrics import si_sdr
 from pse_sdk.evaluation.metrics.perceptual import pesq_wb
+from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.reproduce.e3net.candidates import Model, enhance
 
 Samples = npt.NDArray[np.float32]

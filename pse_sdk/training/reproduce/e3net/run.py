@@ -22,8 +22,11 @@ Tell = Callable[[str], None]
 def measure_all_speeds(results: Results, turns: int, tell: Tell) -> None:
     """Replace what is known of the speed."""
     results.speed = measure_speed(CANDIDATES, turns, tell)
-    frames = f"median of {turns * TURN} frames paced as a microphone delivers them, in turns"
-    results.conditions["Speed"] = f"one thread of ONNX Runtime on {this_machine()}, {frames}"
+    results.conditions["speed"] = (
+        f"One thread of ONNX Runtime, fp32, on {this_machine()}; processor time, all models in turns. Paced: the "
+        f"median of {turns * TURN} frames, one per call, as a microphone delivers them; hot: the same back to back; "
+        "file: a second per call. The paper's figures are in brackets, speed-ups are over pDCCRN in fp32."
+    )
 
 
 def measure_all_qualities(
@@ -32,10 +35,11 @@ def measure_all_qualities(
     """Train and score every candidate; ``done`` is called after each."""
     pairs = _pairs(data)
     results.noisy = {name: sum(getattr(pair, name) for pair in pairs) / len(pairs) for name in ("si_sdr", "pesq")}
-    results.conditions["Training"] = f"{budget}, batches of {recipe.batch} x {recipe.mixing.seconds:g} s"
-    results.conditions["Quality"] = (
-        f"{VALID_ITEMS} held-out mixtures at 0 to 15 dB, nobody enrolled; "
-        f"unprocessed {results.noisy['si_sdr']:.2f} dB SI-SDR, PESQ {results.noisy['pesq']:.3f}; ± standard error"
+    results.conditions["training"] = f"Each model trained for {budget}"
+    results.conditions["quality"] = (
+        f"Each model trained for {budget}, {recipe.batch} mixtures of {recipe.mixing.seconds:g} s a step, then scored "
+        f"on {VALID_ITEMS} held-out mixtures at 0 to 15 dB, nobody enrolled (unprocessed: "
+        f"{results.noisy['si_sdr']:.2f} dB SI-SDR, PESQ {results.noisy['pesq']:.3f}); ± is the standard error."
     )
     for candidate in CANDIDATES:
         tell(f"training {candidate.label}")

@@ -12,11 +12,13 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from pse_sdk.models.checkpoint import load_model
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
-from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, load, make, save
+from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, make, save
 from pse_sdk.training.reproduce.e3net.module import SingleDepthTraining
 from pse_sdk.training.train import mixtures
+from pse_sdk.training.trainer import quiet
 
 # More than any budget uses: the training stops by itself.
 ENDLESS = 10**9
@@ -33,7 +35,7 @@ def train(
     # As JSON, in which the weights' file keeps it.
     asked = json.dumps({"budget": budget.to_dict(), "recipe": recipe.to_dict(), "config": candidate.config.to_dict()})
     if path.exists():
-        model, record = load(candidate, path)
+        model, record = load_model(path)
         if record.get("asked") == asked:
             return model, record
     model = make(candidate.config, recipe.seed)
@@ -41,18 +43,19 @@ def train(
     gpu = torch.cuda.is_available()
     began = time.perf_counter()
     module = SingleDepthTraining(model, recipe, Spending(budget, time.perf_counter if gpu else time.process_time))
-    trainer = lightning.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed",
-        max_epochs=1,
-        gradient_clip_val=recipe.gradient_clip,
-        log_every_n_steps=10,
-        logger=CSVLogger(output / "logs", name=candidate.name),
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, loader)
+    with quiet():
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            precision=recipe.precision,
+            max_epochs=1,
+            gradient_clip_val=recipe.gradient_clip,
+            log_every_n_steps=10,
+            logger=CSVLogger(output / "logs", name=candidate.name),
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, loader)
     record = {
         "asked": asked,
         "steps": trainer.global_step,
