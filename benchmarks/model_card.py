@@ -62,6 +62,7 @@ def main(
         "recipe": training.get("recipe"),
         "steps": training.get("steps"),
         "seed": training.get("recipe", {}).get("seed"),
+        "average_of": training.get("average_of"),
         "commit": commit,
         "scored_on": f"{report.title}; means with 95 % bootstrap intervals",
         "scores_unprocessed": unprocessed,

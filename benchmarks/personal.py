@@ -279,7 +279,7 @@ def _score(method: str, task: object) -> list[Scores]:
 
 
 def main(
-    model: Annotated[str, typer.Option(help="Name or .onnx file.")] = "personal",
+    model: Annotated[str, typer.Option(help="Name or .onnx file.")] = "small",
     items: Annotated[int, typer.Option(help="Recordings of each kind.")] = 20,
     long_items: Annotated[int, typer.Option("--long", help="Recordings of a minute.")] = 10,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,

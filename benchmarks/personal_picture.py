@@ -20,7 +20,7 @@ from pse_sdk.training.data import SAMPLE_RATE, data_folder
 
 def main(
     number: Annotated[int, typer.Option(help="Which mixture.")] = 0,
-    model: Annotated[str, typer.Option(help="Name or .onnx file.")] = "personal",
+    model: Annotated[str, typer.Option(help="Name or .onnx file.")] = "small",
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
     output: Annotated[Path, typer.Option()] = Path("docs/personal.png"),
 ) -> None:

@@ -8,7 +8,7 @@ import pse_sdk as sdk
 
 enrolment, recording, output = sys.argv[1:]
 mixture, rate = soundfile.read(recording, dtype="float32")
-enhancer = sdk.Enhancer(profile="quality", model="personal")
+enhancer = sdk.Enhancer(profile="quality")
 enhancer.enroll(enrolment).save("me.voice")  # another time: enhancer.set_voice("me.voice")
 soundfile.write(output, enhancer.enhance(mixture, rate), rate)
 print(f"{len(mixture) / rate:.1f} s written to {output}; the voice is in me.voice")

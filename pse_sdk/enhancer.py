@@ -24,7 +24,7 @@ from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.power import AUTO
 from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.recording import Recording
-from pse_sdk.runtimes.bundled import PERSONAL_MODEL, find_model
+from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.select import open_runtime
 from pse_sdk.statistics import FrameStatistics, Stats
 from pse_sdk.voice_profile import VoiceProfile
@@ -80,8 +80,6 @@ class Enhancer(Personal):
             profile = load_profile(profile)  # a mistake is told before the model loads
         self._strength_db = _checked_strength(strength_db)
         rate = check_rate(sample_rate)
-        if model is None and voice is not None:
-            model = PERSONAL_MODEL
         loaded = open_runtime(runtime, find_model(model))
         self._pipeline = Pipeline(loaded, rate)
         self._statistics = FrameStatistics(loaded.description.blocks)

@@ -14,7 +14,7 @@ import soxr
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.errors import AudioError, ModelError, UsageError
 from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
-from pse_sdk.runtimes.bundled import PERSONAL_MODEL, speaker_encoder_path
+from pse_sdk.runtimes.bundled import DEFAULT_MODEL, speaker_encoder_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.voice_profile import VoiceProfile
 
@@ -145,7 +145,7 @@ def project_voice(description: ModelDescription, voice: VoiceProfile) -> Float32
 def _must_take_voices(description: ModelDescription) -> None:
     if not description.speaker_dim:
         raise UsageError(f"model {description.name!r} cannot be personalised: it was trained without a speaker input; "
-                         f"use model={PERSONAL_MODEL!r}")  # fmt: skip
+                         f"use model={DEFAULT_MODEL!r}")  # fmt: skip
 
 
 def _check_level(audio: Float32, name: str) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 from pse_sdk.errors import ModelError
 
 DEFAULT_MODEL = "small"
-# What is taken where a voice is to be enrolled and no model is named.
-PERSONAL_MODEL = "personal"
 # Kinds of model files. Where a model has several, its name stands for the first, and a runtime finds its own kind
 # beside it.
 KINDS = (".onnx", ".tflite")

@@ -11,7 +11,6 @@ from rich.console import Console
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
 from pse_sdk.errors import UsageError
-from pse_sdk.runtimes.bundled import PERSONAL_MODEL
 
 
 def enroll(
@@ -19,7 +18,7 @@ def enroll(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Voice profile to write; IN with .voice if not given.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A bundled model's name, or an .onnx file.")] = PERSONAL_MODEL,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
 ) -> None:
     """Learn a voice, for `pse enhance --voice`. The profile holds no sound and stays on this device."""
     target = output or recording.with_suffix(".voice")
