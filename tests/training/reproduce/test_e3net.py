@@ -48,7 +48,7 @@ class OneMixture:
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Trains a candidate on one mixture: ``run(candidate, budget)``."""
     monkeypatch.setattr(train, "mixtures", lambda *_: OneMixture())
-    recipe = load_recipe("e3net", ["batch=2", "learning_rate=0.01"])
+    recipe = load_recipe("e3net-comparison", ["batch=2", "learning_rate=0.03"])
     return lambda candidate, budget: train.train(candidate, recipe, budget, tmp_path, tmp_path)
 
 
