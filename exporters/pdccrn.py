@@ -82,7 +82,7 @@ def describe_pdccrn(
 def build_pdccrn(model: Pdccrn, description: ModelDescription, precision: Precision) -> onnx.ModelProto:
     """The graph, with its description in the metadata; nothing is checked yet."""
     if precision == "int8":
-        raise ModelError("a pDCCRN is exported as fp32 or fp16: ONNX Runtime has no fast int8 transposed convolution")
+        raise ModelError("a pDCCRN is exported as fp32 or fp16: ONNX has no integer transposed convolution")
     g = GraphWriter(precision)
     spectrum = _write_analysis(g, model)
     *before, remembered = _write_unpacking(g, model)

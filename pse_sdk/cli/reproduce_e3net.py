@@ -46,8 +46,9 @@ def e3net(
         raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
     budget = Budget(MINUTES if minutes is None and steps is None else minutes, steps)
     recipe = load_recipe("e3net-comparison", settings or ())
-    output.mkdir(parents=True, exist_ok=True)
     page = page or output / "reproduce-e3net.md"
+    for folder in (output, page.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     results = report.Results.read(page.with_suffix(".json"))
     tell = Console(stderr=True, soft_wrap=True).print
 

@@ -84,7 +84,7 @@ class PdccrnConfig:
         return dataclasses.asdict(self)
 
 
-# The E3Net paper (arXiv 2204.00771) gives 3.96 M and 1.50 M parameters, but no channels. These begin as DCCRN does
+# Of the E3Net paper's two (arXiv 2204.00771) we know the parameters, 3.96 M and 1.50 M. These begin as DCCRN does
 # (16, 32, 64, 128 complex channels) and are widened at the end until the large one has 3.98 M; the small one keeps the
 # first three and is narrowed after them to 1.48 M, which is half of the large one's multiplications, as the paper's
 # real-time factors are 0.094 and 0.195.

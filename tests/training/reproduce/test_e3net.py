@@ -48,7 +48,7 @@ class OneMixture:
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Trains a candidate on one mixture: ``run(candidate, budget)``."""
     monkeypatch.setattr(train, "mixtures", lambda *_: OneMixture())
-    recipe = load_recipe("e3net", ["batch=2", "learning_rate=0.01"])
+    recipe = load_recipe("e3net-comparison", ["batch=2", "learning_rate=0.03"])
     return lambda candidate, budget: train.train(candidate, recipe, budget, tmp_path, tmp_path)
 
 
@@ -135,7 +135,8 @@ def some_results() -> report.Results:
 
 def test_a_page_keeps_its_prose_and_gets_the_new_tables(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"Before.\n{report.BEGIN}\nold table\n{report.END}\nAfter.\n", encoding="utf-8")
+    begin, end = (f"<!-- {word}: pse reproduce e3net -->" for word in ("begin", "end"))
+    page.write_text(f"Before.\n{begin}\nold table\n{end}\nAfter.\n", encoding="utf-8")
     report.write_page(some_results(), page)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("Before.\n")
@@ -155,7 +156,7 @@ def test_what_was_not_measured_is_left_out() -> None:
 def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("Mine.", encoding="utf-8")
-    with pytest.raises(UsageError, match="to put the tables between"):
+    with pytest.raises(UsageError, match="to write between"):
         report.write_page(some_results(), page)
     assert page.read_text(encoding="utf-8") == "Mine."
 

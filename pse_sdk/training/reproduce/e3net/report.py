@@ -12,9 +12,8 @@ from rich.table import Table
 from pse_sdk.errors import UsageError
 from pse_sdk.files import write_atomically
 from pse_sdk.training.reproduce.e3net.candidates import CANDIDATES, Candidate
+from pse_sdk.training.reproduce.page import write_between_marks
 
-# The tables of a page stand between these, and the rest of the page is its author's.
-BEGIN, END = "<!-- pse reproduce e3net -->", "<!-- /pse reproduce e3net -->"
 WANTED_SPEEDUP = 3.0
 REFERENCE = next(candidate for candidate in CANDIDATES if candidate.name == "pdccrn")
 
@@ -133,17 +132,13 @@ def terminal_tables(results: Results) -> list[Table]:
 
 
 def write_page(results: Results, page: Path) -> None:
-    """Put the tables into the page, between the marks; a page that does not exist begins with them."""
-    parts = [BEGIN]
+    """Put the tables into the page, between its marks; a page that does not exist begins with them."""
+    parts = []
     for section in sections(results):
         lines = [section.headings, ["---"] * len(section.headings), *section.rows]
         parts += [section.caption, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
-    text = "\n".join([*parts, verdict(results), END])
-    old = page.read_text(encoding="utf-8") if page.exists() else f"# E3Net against pDCCRN\n\n{BEGIN}{END}\n"
-    if BEGIN not in old or END not in old:
-        raise UsageError(f"{page}: has no {BEGIN} ... {END} to put the tables between")
-    with write_atomically(page) as temporary:
-        temporary.write_text(old.split(BEGIN)[0] + text + old.split(END)[1], encoding="utf-8")
+    text = "\n".join([*parts, verdict(results)])
+    write_between_marks(page, "pse reproduce e3net", "E3Net against pDCCRN", text)
 
 
 def draw(results: Results, path: Path) -> None:
