@@ -33,7 +33,7 @@ def plot_gains(panels: Mapping[str, Mapping[str, Gains]], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'") from None
-    drawn = {f"{kind} blocks, our data": rows for kind, rows in panels.items()} | {
+    drawn: dict[str, Mapping[str, Any]] = {f"{kind} blocks, our data": rows for kind, rows in panels.items()} | {
         "convtasnet blocks, the paper's table": PAPER
     }
     figure = Figure(figsize=(4.6 * len(drawn), 5.6), layout="constrained")
