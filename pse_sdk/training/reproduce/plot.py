@@ -33,7 +33,9 @@ def plot_gains(panels: Mapping[str, Mapping[str, Gains]], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'") from None
-    drawn = {f"{kind} blocks, ours": rows for kind, rows in panels.items()} | {"the paper's (convtasnet)": PAPER}
+    drawn: dict[str, Mapping[str, Any]] = {f"{kind} blocks, our data": rows for kind, rows in panels.items()} | {
+        "convtasnet blocks, the paper's table": PAPER
+    }
     figure = Figure(figsize=(4.6 * len(drawn), 5.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, rows) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):

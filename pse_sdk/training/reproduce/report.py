@@ -32,7 +32,7 @@ class TextTable:
     rows: list[list[str]]
 
     def to_rich(self) -> Table:
-        table = Table(title=self.title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table = Table(title=self.title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
         for i, name in enumerate(self.header):
             table.add_column(name, justify="right" if i else "left", no_wrap=True)
         for row in self.rows:

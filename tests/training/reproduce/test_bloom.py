@@ -123,5 +123,5 @@ def test_the_table_fits_80_columns(tmp_path: Path) -> None:
     console = Console(width=80, file=io.StringIO())
     console.print(report.tables()[0].to_rich())
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "ours, 2x steps   -10.25  1.00  2.00" in shown
-    assert "Baseline 1 Int.       -     -     -   4.55   6.83   7.65  8.30  8.58  8.89" in shown
+    assert "ours, 2x steps  -10.25 1.00 2.00" in shown
+    assert "Baseline 1 Int.      -    -    -  4.55  6.83  7.65 8.30 8.58 8.89" in shown
