@@ -1,6 +1,6 @@
 """Write docs/results.md from the figures that the other benchmarks left in docs/*.json.
 
-pse evaluate small personal --runtime onnx --output docs/quality.json
+cd pse_sdk/assets; pse evaluate small=small.onnx small.tflite --output ../../docs/quality.json
 python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/precision.json
