@@ -119,7 +119,8 @@ class DepthController:
         wait_s : for how long its samples had been there before; it counts against the deadline
         """
         self._feel_heat()
-        self._waits.add(min(wait_s, self.deadline_s))
+        if self._waits.add(min(wait_s, self.deadline_s)):
+            self._costs.forget_stalls()  # most came of what frames had waited for, and that is over
         self.misses += wait_s + wall_s > self.deadline_s
         # Where even the least depth had come too late, the wait was at fault: it says nothing of the depth.
         hopeless = wait_s > 0 and wait_s + self._costs.wall_s(self._least, 0.0) > self.deadline_s

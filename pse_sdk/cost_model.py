@@ -40,6 +40,8 @@ CALM = 5.0
 # waits no more frames are late; but on a real core a deeper network waits longer as well, and more were.
 GAIN_WAIT = 0.02
 WAIT_DEVIATIONS = 2.0
+# Frames wait where this is usual, until it is no more than that.
+WAITING_S, WAITED_S = 2e-3, 0.5e-3
 # Bypass brings no measurements; the slowdown is forgotten at this rate per frame, so that depth 1 is tried again.
 FORGET = 0.005
 # What a frame costs before anything was measured: a call's own time, and multiply-accumulates per second by precision.
@@ -107,6 +109,10 @@ class CostModel:
             return self._learn_outlier(ratio, held_off)
         self._learn_usual(depth, ratio)
         return False
+
+    def forget_stalls(self) -> None:
+        """What stalled frames is over."""
+        self._stalls = StallCount()
 
     def forget(self) -> None:
         """A frame went by in bypass."""
@@ -182,10 +188,14 @@ class WaitEstimate:
 
     def __init__(self) -> None:
         self._mean = self._deviation = 0.0
+        self._waiting = False
 
-    def add(self, wait_s: float) -> None:
+    def add(self, wait_s: float) -> bool:
+        """Count a frame; returns whether waiting has just ended."""
         self._deviation += (abs(wait_s - self._mean) - self._deviation) * GAIN_WAIT
         self._mean += (wait_s - self._mean) * GAIN_WAIT
+        before, self._waiting = self._waiting, self.usual_s > (WAITED_S if self._waiting else WAITING_S)
+        return before and not self._waiting
 
     @property
     def usual_s(self) -> float:

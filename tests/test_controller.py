@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +91,15 @@ def test_one_late_frame_alone_costs_one_careful_frame_and_no_more() -> None:
     controller = DepthController(BALANCED, COSTS, HOP)
     run(controller, [1.0] * 200)
     assert run(controller, [30.0] + [1.0] * 50) == [1] + [5] * 50
+
+
+def test_depth_returns_within_seconds_once_frames_no_longer_wait_for_a_core() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    waits = np.random.default_rng(0).choice([0.0, 0.0, 0.002, 0.004, 0.0046], 600)
+    for wait in [*waits, *np.zeros(400)]:
+        depth = controller.depth_after(wait)
+        controller.observe(depth, COSTS[depth - 1], COSTS[depth - 1], wait)
+    assert controller.decision.depth == 5
 
 
 def test_no_two_frames_in_a_row_are_late_where_depth_1_fits() -> None:

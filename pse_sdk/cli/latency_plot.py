@@ -48,7 +48,7 @@ def draw_latencies(every: Sequence[Series], path: Path, title: str) -> None:
 
 def _curves(axis: Any, cells: Sequence[Cell]) -> None:
     from matplotlib import colormaps
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
     for number, cell in enumerate(cells):
         wall_ms = 1e3 * np.sort(cell.timed.wall_s)
@@ -60,6 +60,6 @@ def _curves(axis: Any, cells: Sequence[Cell]) -> None:
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
-    axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
     axis.grid(True, which="both", alpha=0.2)
     axis.legend(fontsize=8)
