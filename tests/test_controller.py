@@ -95,10 +95,13 @@ def test_one_late_frame_alone_costs_one_careful_frame_and_no_more() -> None:
 
 def test_depth_returns_within_seconds_once_frames_no_longer_wait_for_a_core() -> None:
     controller = DepthController(BALANCED, COSTS, HOP)
-    waits = np.random.default_rng(0).choice([0.0, 0.0, 0.002, 0.004, 0.0046], 600)
-    for wait in [*waits, *np.zeros(400)]:
+    rng = np.random.default_rng(0)
+    for n in range(1200):
+        loaded = n < 800
+        wait = float(rng.choice([0.0, 0.0, 0.004, 0.0046])) if loaded else 0.0
         depth = controller.depth_after(wait)
-        controller.observe(depth, COSTS[depth - 1], COSTS[depth - 1], wait)
+        stall = 0.004 if loaded and n % 50 == 0 else 0.0  # held off while it computes, too
+        controller.observe(depth, 2 * COSTS[depth - 1] + stall, 2 * COSTS[depth - 1], wait)
     assert controller.decision.depth == 5
 
 
