@@ -24,7 +24,6 @@ class Column:
     title: str
     digits: int
     unit: str = ""
-    higher_is_better: bool = True
     gain: bool = False  # also told as the difference from the unprocessed recording
 
     @property
@@ -42,11 +41,11 @@ COLUMNS = {
         Column("si_sdr", "SI-SDR", 2, "dB", gain=True),
         Column("pesq", "PESQ-WB", 3, gain=True),
         Column("stoi", "STOI", 4),
-        Column("tsos", "TSOS", 2, "%", higher_is_better=False),
+        Column("tsos", "TSOS", 2, "%"),
         Column("dnsmos_sig", "DNSMOS sig", 2),
         Column("dnsmos_bak", "DNSMOS bak", 2),
         Column("dnsmos_ovrl", "DNSMOS ovrl", 2),
-        Column("wer", "WER", 1, "%", higher_is_better=False),
+        Column("wer", "WER", 1, "%"),
     )
 }
 
