@@ -31,14 +31,22 @@ class LiveFrames:
     def restart(self) -> None:
         """Another stream begins: when its blocks are due is not known yet."""
         self._pace = Pace()
-        self._wait_s = self._held_off_s = 0.0
+        self._wait_s = self._held_off_s = self._owed_s = 0.0
 
     def begin(self, block_s: float) -> None:
         """A block of ``block_s`` seconds was handed over, this moment."""
-        arrival = self._pace.enter(self._clocks.wall(), block_s, self._clocks.held_off() - self._held_off_s)
+        held_off_s = self._clocks.held_off() - self._held_off_s
+        arrival = self._pace.enter(self._clocks.wall(), block_s, held_off_s)
+        # Sound cards hand over late as well, and what they bring late is not due yet: only what the system says that
+        # this thread waited for a core counts, until the stream has caught up. Where it says nothing, nothing does.
+        self._owed_s += max(held_off_s, 0.0)
+        stalled = arrival.stalled and self._owed_s >= block_s
+        if arrival.late_s is not None:
+            self._owed_s = min(self._owed_s, arrival.late_s)
+        late_s = 0.0 if arrival.late_s is None else self._owed_s
         # A block of several frames may take as many deadlines: each bears its part of the wait.
-        self._wait_s = (arrival.late_s or 0.0) * min(1.0, self._hop_s / max(block_s, self._hop_s))
-        self._statistics.count_late_start(bool(arrival.late_s), arrival.stalled)
+        self._wait_s = late_s * min(1.0, self._hop_s / max(block_s, self._hop_s))
+        self._statistics.count_late_start(late_s > 0, stalled)
 
     def run(self, pipeline: Pipeline, wet: float) -> Float32:
         """Run one frame at the depth of the moment, and tell the policy what it took."""

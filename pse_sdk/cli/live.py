@@ -16,6 +16,7 @@ from pse_sdk.live.keys import pressed_keys
 from pse_sdk.live.panel import lag_line, panel, trouble_line
 from pse_sdk.live.portaudio import PortAudioDuplex, list_devices
 from pse_sdk.live.session import LiveSession, LiveStatus
+from pse_sdk.load import Clocks
 
 WATCH_S = 0.1
 # Without a terminal to draw in, a line this often.
@@ -49,7 +50,10 @@ def live(
         console.print(_devices())
         return
     device = PortAudioDuplex(source, sink, rate, buffer_ms / 1000)
-    with Enhancer(profile, model=model, sample_rate=device.rate, strength_db=strength_db, voice=voice) as enhancer:
+    # What the session waits for a core comes out of its buffer, not of a frame's deadline: these clocks tell of none.
+    with Enhancer(
+        profile, model=model, sample_rate=device.rate, strength_db=strength_db, voice=voice, clocks=Clocks()
+    ) as enhancer:
         session = LiveSession(enhancer, device, buffer_s=buffer_ms / 1000, say=lambda line: _say(console, line))
         session.start()
         try:
