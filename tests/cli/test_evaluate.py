@@ -134,7 +134,7 @@ def test_the_list_of_mixtures_is_written_for_other_systems(run, data: Path, tmp_
     [
         (["nonsense"], "nonsense: no such folder, and neither a model file"),
         (["gone.onnx"], "gone.onnx"),
-        (["a=small", "a=personal"], "two systems are called 'a'"),
+        (["a=small", "a=small"], "two systems are called 'a'"),
         (["small", "--depth", 9], "no depth 9; it has 1 to 5"),
         (["small", "--metrics", "mos"], "unknown metric 'mos': choose of si_sdr, pesq"),
         (["small", "--metrics", "wer"], "give --transcripts"),

@@ -90,6 +90,7 @@ def test_a_budget_is_either_minutes_or_steps(wrong: dict[str, float]) -> None:
 
 
 def test_the_noisy_input_itself_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pesq")
     mixture = OneMixture()
     long = [(np.tile(mixture.noisy, 2), np.tile(mixture.target, 2))]
     monkeypatch.setattr("pse_sdk.training.reproduce.e3net.quality.enhance", lambda _, noisy: noisy)
