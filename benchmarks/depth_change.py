@@ -94,9 +94,7 @@ def _report(gains: Pairs, random: dict[str, list[dict[str, float]]], largest_ste
         table.add_row(str(a), *(f"{np.median(gains[a, b]):+.2f}" if a != b else "" for b in depths))
     console = Console()
     # Not the mean: where a word is taken for noise at either depth, SI-SDR is -40 dB and differences mean nothing.
-    console.print(
-        "SI-SDR in the 200 ms after a change is heard, dB above the shallower fixed depth, median"
-    )
+    console.print("SI-SDR in the 200 ms after a change is heard, dB above the shallower fixed depth, median")
     console.print(table)
     console.print(f"worst pair {min(np.median(v) for v in gains.values()):+.2f} dB")
     console.print(f"largest sample step with changes over the largest of the fixed outputs: {largest_step:.2f}")
