@@ -20,7 +20,7 @@ def index(
         int,
         typer.Option(min=0, help="Which folder below names the speaker, kind of noise or room: 1, 2, ...; 0 for none."),
     ] = 0,
-    valid: Annotated[float, typer.Option(min=0, max=1, help="Share that is kept for validation.")] = 0.05,
+    valid: Annotated[float, typer.Option(min=0, max=1, help="Share that is kept for validation; 0: none.")] = 0.05,
 ) -> None:
     """Add the recordings of a folder to a data folder's index.csv; training and validation share no speaker."""
     try:

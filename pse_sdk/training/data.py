@@ -93,7 +93,7 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -
     """
     rows = [row for row in read_index(folder / "index.csv") if row["kind"] == kind and row["split"] == split]
     if not rows:
-        way_out = ", or --set mixing.room=0 does without" if kind == "rir" else ""
+        way_out = ", or --set mixing.room=0 --set mixing.noise_room=0 does without" if kind == "rir" else ""
         raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}: "
                          f"`pse index` adds them{way_out}")  # fmt: skip
     sizes = [_size(folder / row["path"]) for row in rows]

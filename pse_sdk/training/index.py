@@ -35,7 +35,8 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
     kind : speech, noise or rir
     group_level : which folder under ``folder`` names the speaker, the kind of noise, or the room: 1 is the first; 0 if
         none does
-    valid : share of the groups (of noise: of the recordings) that go to the split ``valid``, one at least
+    valid : share of the groups (of noise: of the recordings) that go to the split ``valid``, one at least; 0 for none,
+        where the data folder has others to validate with
 
     A speaker or room is in one split only, and stays there when recordings are added: its name decides.
     """
@@ -84,6 +85,8 @@ def _group(path: Path, level: int) -> str:
 
 
 def _held_out(names: set[str], share: float) -> set[str]:
+    if share == 0:
+        return set()
     if len(names) < 2:
         raise AudioError(f"only one group ({next(iter(names))}): training and validation must share none; give another "
                          "group level")  # fmt: skip

@@ -28,6 +28,7 @@ class MixingRecipe:
     level_dbfs : RMS of the mixture
     room : that the speaker is in a room; the target is then its first 50 ms
     second_noise : that a second noise, 0 to 12 dB weaker, is added
+    noise_room : that the noise comes through a room response too, one of its own
     coloured_noise : that a noise is synthetic, with a random spectral slope, instead of recorded
     synthetic_noise, vary_noise : that it is otherwise synthetic, or a recording made unlike itself
         (`pse_sdk.training.noise_variety`)
@@ -48,6 +49,7 @@ class MixingRecipe:
     level_dbfs: tuple[float, float] = (-35.0, -10.0)
     room: float = 0.45
     second_noise: float = 0.35
+    noise_room: float = 0.0
     coloured_noise: float = 0.1
     synthetic_noise: float = 0.0
     vary_noise: float = 0.0
@@ -121,7 +123,7 @@ class Mixtures(Dataset[Mixture]):
         kinds["noisy"] -= recipe.clean + recipe.silent + recipe.empty
         kind = list(kinds)[rng.choice(len(kinds), p=list(kinds.values()))]
         speech, target = self._speech(rng, length)
-        noise = self.noises.draw(rng, length)
+        noise = self._noise(rng, length)
         if kind in ("clean", "empty"):
             noise = np.zeros_like(noise)
         if kind in ("silent", "empty"):
@@ -135,7 +137,7 @@ class Mixtures(Dataset[Mixture]):
         scene = scenes.draw(rng, length)
         mixture = scene.heard + scene.others
         if rng.random() < self.recipe.scene.noise or not mixture.any():
-            noise = self.noises.draw(rng, length)
+            noise = self._noise(rng, length)
             loudest = scene.target if scene.target.any() else scene.others
             mixture = mixture + noise * gain_for_snr(loudest, noise, rng.uniform(*self.recipe.snr_db))
         return self._record(rng, mixture, scene.target, scene.embedding, True)
@@ -170,5 +172,15 @@ class Mixtures(Dataset[Mixture]):
             dry = random_equaliser(rng, dry)
         if rng.random() >= self.recipe.room:
             return dry, dry
-        response = self.rooms.read(self.rooms.clips[rng.integers(len(self.rooms.clips))])
-        return in_room(dry, response)
+        return in_room(dry, self._room(rng))
+
+    def _noise(self, rng: np.random.Generator, length: int) -> Samples:
+        noise = self.noises.draw(rng, length)
+        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if self.recipe.noise_room and rng.random() < self.recipe.noise_room:
+            return in_room(noise, self._room(rng))[0]
+        return noise
+
+    def _room(self, rng: np.random.Generator) -> Samples:
+        response: Samples = self.rooms.read(self.rooms.clips[rng.integers(len(self.rooms.clips))])
+        return response

@@ -54,7 +54,7 @@ def mixtures(
     ``voices`` is a folder that ``pse embed-voices`` wrote.
     """
     speech, noise = (subset(load_clips(folder, kind, split), share) for kind in ("speech", "noise"))
-    rooms = subset(load_clips(folder, "rir", split), share) if recipe.room > 0 else Clips.none()
+    rooms = subset(load_clips(folder, "rir", split), share) if max(recipe.room, recipe.noise_room) > 0 else Clips.none()
     table = load_voices(voices / f"{split}.npz", speech, recipe.unlabelled) if voices else None
     return Mixtures(speech, noise, rooms, recipe, items, seed, first, table)
 

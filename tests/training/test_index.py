@@ -45,6 +45,10 @@ def test_splits_share_no_speaker_and_hold_the_share_asked_for(data: Path) -> Non
     assert 4 <= len(speakers["valid"]) <= 14
 
 
+def test_a_share_of_zero_leaves_all_to_training(data: Path) -> None:
+    assert {row.split for row in index_folder(data, data / "musan", "noise", 1, valid=0)} == {"train"}
+
+
 def test_a_speaker_stays_in_its_split_when_recordings_are_added(data: Path) -> None:
     before = {row.path: row.split for row in index_folder(data, data / "libri", "speech", 1, valid=0.3)}
     for reader in (3, 77):

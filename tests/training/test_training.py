@@ -77,6 +77,16 @@ def test_clean_items_have_no_noise_and_silent_items_no_speech(make_mixtures) -> 
         assert not target.any()
 
 
+def test_noise_comes_through_a_room_and_the_speech_does_not(make_mixtures) -> None:
+    dry = make_mixtures(**{**DRY, "coloured_noise": 0})
+    wet = make_mixtures(**{**DRY, "coloured_noise": 0, "noise_room": 1})
+    for i in range(5):
+        speech = [target / np.std(target) for _, target, *_ in (dry[i], wet[i])]
+        noise = [(noisy - target) / np.std(noisy - target) for noisy, target, *_ in (dry[i], wet[i])]
+        np.testing.assert_allclose(speech[0], speech[1], rtol=1e-3, atol=1e-3)
+        assert np.std(noise[0] - noise[1]) > 0.1
+
+
 def test_empty_items_hold_digital_silence(make_mixtures) -> None:
     for noisy, target, *_ in (
         make_mixtures(**{**DRY, "empty": 1, "clipping": 1, "packet_loss": 1})[i] for i in range(5)
