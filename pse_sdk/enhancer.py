@@ -158,6 +158,7 @@ class Enhancer(Personal):
                 samples, bad = sanitise(noisy)
                 self._statistics.count_replaced(bad)
                 clean[:] = self._pipeline.push(samples, self._live_frame)
+            self._frames.end()
             return self._format.restore([out]).reshape(block.shape)
 
     def flush(self) -> AnyAudio:

@@ -10,7 +10,7 @@ from pse_sdk.statistics import FrameStatistics
 
 
 class LiveFrames:
-    """Call `begin` for every block of a stream, and `run` for every frame that it completes.
+    """Call `begin` and `end` around every block of a stream, and `run` for every frame that it completes.
 
     Parameters
     ----------
@@ -48,14 +48,16 @@ class LiveFrames:
         self._wait_s = late_s * min(1.0, self._hop_s / max(block_s, self._hop_s))
         self._statistics.count_late_start(late_s > 0, stalled)
 
+    def end(self) -> None:
+        """The block is done, this moment: what the thread waits from here on, it waits for the next one."""
+        self._pace.leave(self._clocks.wall())
+        self._held_off_s = self._clocks.held_off()
+
     def run(self, pipeline: Pipeline, wet: float) -> Float32:
         """Run one frame at the depth of the moment, and tell the policy what it took."""
         wall, cpu = self._clocks.wall(), self._clocks.cpu()
         frame = self._guarded(pipeline, wet)
-        ended = self._clocks.wall()
-        self._pace.leave(ended)
-        self._held_off_s = self._clocks.held_off()
-        wall, cpu = ended - wall, self._clocks.cpu() - cpu
+        wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
         late = self._policy.observe(frame, wall, cpu, self._wait_s, self._monitor.load)
         self._statistics.add_frame(frame.heard, wall, cpu, late, frame.resting)
         return frame.samples
