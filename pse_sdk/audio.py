@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import write_atomically
 
 # Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
 BLOCK_FRAMES = 1 << 17
 MAX_CHANNELS = 64
 STREAMED_WAV_BYTES = 0x7FFF0000
+# What libsndfile takes for the length of a FLAC file that was written to a pipe is far above this.
+MAX_FRAMES = 1 << 40
+# libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
+WRITABLE = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
 
 
 @contextmanager
@@ -55,7 +60,7 @@ def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[n
             break
         read += len(block)
         yield block
-    if read < file.frames:
+    if read < file.frames and _says_its_length(file, path):
         raise AudioError(f"{path}: cut short: {read / file.samplerate:.1f} of "
                          f"{file.frames / file.samplerate:.1f} s are there; copy or download it again")  # fmt: skip
 
@@ -86,6 +91,13 @@ def is_audio_name(path: Path) -> bool:
 def _check(file: soundfile.SoundFile, path: Path) -> None:
     if file.frames == 0:
         raise AudioError(f"{path}: holds no samples")
+    if file.frames > MAX_FRAMES:
+        raise AudioError(f"{path}: does not say how long it is (written to a pipe?); write it anew, for example with "
+                         f"`ffmpeg -i {path.name} whole{path.suffix}`")  # fmt: skip
+    if not _says_its_length(file, path):
+        # libsndfile guesses it from the first bit rate, and stops there.
+        warnings.warn(f"{path}: this MP3 does not say how long it is; should the result end early, write it anew "
+                      f"first, for example with `ffmpeg -i {path.name} whole.mp3`", PseWarning, stacklevel=2)  # fmt: skip
     if file.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {file.channels} channels; at most {MAX_CHANNELS} can be enhanced")
     if _is_truncated_wav(file.extra_info):
@@ -103,10 +115,22 @@ def _is_truncated_wav(log: str) -> bool:
     return found is not None and int(found[2]) < int(found[1]) < STREAMED_WAV_BYTES
 
 
+def _says_its_length(file: soundfile.SoundFile, path: Path) -> bool:
+    """False for an MP3 whose first frame, behind an ID3v2 tag if there is one, is no Xing, Info or VBRI header."""
+    if file.format != "MP3":
+        return True
+    with path.open("rb") as raw:
+        tag = raw.read(10)
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=False))
+        raw.seek(10 + size if tag.startswith(b"ID3") else 0)
+        frame = raw.read(512)
+    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+
+
 def _format_for(path: Path, like: soundfile.SoundFile) -> tuple[str, str]:
     wanted = path.suffix.lower().lstrip(".")
     container = {"": like.format, "aif": "AIFF", "opus": "OGG", "oga": "OGG"}.get(wanted, wanted.upper())
-    if container not in soundfile.available_formats():
+    if wanted and container not in WRITABLE.intersection(soundfile.available_formats()):
         raise AudioError(f"{path}: unknown kind of file {path.suffix!r}; use .wav, .flac, .ogg, .opus or .mp3")
     if wanted == "opus":
         return container, "OPUS"

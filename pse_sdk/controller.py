@@ -69,7 +69,6 @@ class DepthController:
         self._fitting = 0
         self._since_up = self._since_other_load = 1 << 30
         self._backoff = 1
-        self.misses = 0
         # The depth of the policy. The decision differs from it only in the frame after a late one.
         self._settled = profile.max_depth or len(costs)
         self._decision = Decision(self._settled, "start")
@@ -109,6 +108,10 @@ class DepthController:
             depth -= 1
         return depth
 
+    def is_late(self, wall_s: float, wait_s: float) -> bool:
+        """Whether a frame that took ``wall_s``, and whose samples had waited ``wait_s``, missed its deadline."""
+        return wait_s + wall_s > self.deadline_s
+
     def observe(self, depth: int, wall_s: float, cpu_s: float, wait_s: float = 0.0) -> Decision:
         """Take the time of the frame just computed, and decide about the next.
 
@@ -121,10 +124,9 @@ class DepthController:
         self._feel_heat()
         if self._waits.add(min(wait_s, self.deadline_s)):
             self._costs.forget_stalls()  # most came of what frames had waited for, and that is over
-        self.misses += wait_s + wall_s > self.deadline_s
         # Where even the least depth had come too late, the wait was at fault: it says nothing of the depth.
         hopeless = wait_s > 0 and wait_s + self._costs.wall_s(self._least, 0.0) > self.deadline_s
-        late = wall_s > self.deadline_s or (wait_s + wall_s > self.deadline_s and not hopeless)
+        late = wall_s > self.deadline_s or (self.is_late(wall_s, wait_s) and not hopeless)
         self._since_up += 1
         self._since_other_load += 1
         if depth == 0:

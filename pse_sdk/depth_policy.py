@@ -14,7 +14,7 @@ from pse_sdk.controller import DepthController, Load
 from pse_sdk.errors import UsageError
 from pse_sdk.guard import Guard
 from pse_sdk.pipeline import Frame
-from pse_sdk.power import AUTO, PowerState, first_state, follow, profile_for
+from pse_sdk.power import AUTO, PowerState, Supply, first_state, follow, profile_for
 from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.silence import Rest
@@ -85,7 +85,7 @@ class DepthPolicy:
         self.controller.observe_load(load)
         if frame.ran or not frame.resting:  # a frame without the model says nothing of the model's cost
             self.controller.observe(frame.ran, wall_s, cpu_s, wait_s)
-        return wait_s + wall_s > self.controller.deadline_s
+        return self.controller.is_late(wall_s, wait_s)
 
     def depth_and_reason(self, resting: bool) -> tuple[int, str]:
         """Of the next frame, for people; ``resting``: nobody speaks."""
@@ -103,6 +103,8 @@ class DepthPolicy:
         blocks = self._description.blocks
         if profile == AUTO:
             self._power = first_state(load)
+            for supply in Supply:  # read now what is changed to later
+                profile_for(supply, blocks)
             return profile_for(self._power.supply, blocks)
         loaded = load_profile(profile)
         if max(loaded.min_depth, loaded.max_depth) > blocks:

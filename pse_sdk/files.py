@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, UsageError
+
+
+def check_writable(path: Path) -> None:
+    """Raise `UsageError` now rather than after an hour's work, where a file could not be written in the end."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: exists and is not a file; choose another output")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
 
 
 @contextmanager

@@ -15,15 +15,16 @@ FIRST_PAUSE = 25
 LONGEST_PAUSE = 3000
 # Frames without a failure after which the next one is a new incident, with a warning and the first pause again.
 SETTLED = 1000
-# No sample of a model that works comes near this; NaN and Inf do not compare as below it.
+# No sample of a model that works comes near this, or this times the loudest that it heard; NaN and Inf do not compare
+# as below it.
 LARGEST = 1e3
 
 _log = logging.getLogger("pse_sdk")
 
 
-def check_output(enhanced: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The model's output as it is; `ModelError` if a sample is NaN, infinite or far above full scale."""
-    if not np.abs(enhanced).max() <= LARGEST:
+def check_output(enhanced: npt.NDArray[np.float32], noisy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The model's output as it is; `ModelError` if a sample is NaN, infinite or far above full scale and ``noisy``."""
+    if not np.abs(enhanced).max() <= LARGEST * max(1.0, float(np.abs(noisy).max())):
         raise ModelError("the model's output is not finite: its file may be damaged, export or install it again")
     return enhanced
 

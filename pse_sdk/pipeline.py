@@ -115,7 +115,7 @@ class Pipeline:
             ran, head = min(ran, rest.depth), min(head, rest.depth)
         if ran == 0:
             return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
-        enhanced = check_output(self.stream.step(self._window, ran, max(head, 1)))
+        enhanced = check_output(self.stream.step(self._window, ran, max(head, 1)), self._window)
         self._speech.observe(self._window, enhanced)
         return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from pse_sdk.controller import Load
 from pse_sdk.profiles import Profile, load_profile
@@ -65,8 +66,12 @@ def follow(before: PowerState, load: Load, seconds: float) -> PowerState:
     return _later(before, Supply.PLENTY, seconds, CALM_S) if calm else PowerState(Supply.MAINS)
 
 
+@cache
 def profile_for(supply: Supply, blocks: int) -> Profile:
-    """The built-in profile of a supply, for a model with so many blocks. Its name says how it came about."""
+    """The built-in profile of a supply, for a model with so many blocks. Its name says how it came about.
+
+    Read from its file once: a stream changes between these while audio runs.
+    """
     low = supply is Supply.LOW
     profile = load_profile("battery" if low else supply.value)
     deepest = 1 if low else min(profile.max_depth, blocks)

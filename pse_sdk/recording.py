@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.pcm import PcmFormat, pieces, sanitise, to_channels
+from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
 
@@ -57,7 +57,7 @@ class Recording:
     def _push(self, pipeline: Pipeline, channel: npt.NDArray[Any]) -> Float32:
         clean, bad = sanitise(channel)
         self.replaced(bad)
-        return pipeline.push(clean, self._frame)
+        return pipeline.push(must_be_scaled(clean), self._frame)
 
     def _frame(self, pipeline: Pipeline) -> Float32:
         return pipeline.run_frame(self.depth, self.wet).samples

@@ -20,7 +20,7 @@ VERSION = 1
 LARGEST_FILE = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VoiceProfile:
     """Who is to be heard.
 
@@ -46,8 +46,19 @@ class VoiceProfile:
         encoded = base64.b64encode(self.embedding.astype("<f4").tobytes()).decode()
         content = {"format": FORMAT, "version": VERSION, "encoder": self.encoder, "embedding": encoded}
         content["sha256"] = _sum(self.encoder, encoded)
-        with write_atomically(path, private=True) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        try:
+            with write_atomically(path, private=True) as temporary:
+                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise AudioError(f"{path}: cannot be written ({error.strerror})") from error
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VoiceProfile):
+            return NotImplemented
+        return self.encoder == other.encoder and np.array_equal(self.embedding, other.embedding)
+
+    def __hash__(self) -> int:
+        return hash((self.encoder, self.embedding.tobytes()))
 
 
 def load_voice(path: Path | str) -> VoiceProfile:

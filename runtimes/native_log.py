@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 STANDARD_ERROR = 2
+# Two that hold back at once would each put back what the other had put there.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @contextmanager
 def hold_back(unwanted: str) -> Iterator[None]:
     """Keep standard error to itself while the block runs, then print it without lines that match ``unwanted``.
 
-    The whole process's: what other threads print meanwhile comes when the block ends.
+    The whole process's: what other threads print meanwhile comes when the block ends. Nothing is held back in a process
+    without standard error, or where no temporary file can be made.
     """
-    try:
-        kept = os.dup(STANDARD_ERROR)
-    except OSError:  # a process without standard error has nothing to hold back
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
+    with _ONE_AT_A_TIME, ExitStack() as stack:
+        try:
+            held = stack.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(STANDARD_ERROR)
+        except OSError:
+            yield
+            return
         os.dup2(held.fileno(), STANDARD_ERROR)
         try:
             yield

@@ -1,5 +1,6 @@
 """Audio files: what is wrong with one is said, and nothing half-written is left."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 import soundfile
 
 from pse_sdk.audio import open_audio, read_blocks, write_audio
-from pse_sdk.errors import AudioError
-from pse_sdk.files import write_atomically
+from pse_sdk.errors import AudioError, PseWarning, UsageError
+from pse_sdk.files import check_writable, write_atomically
 
 
 def recording(path: Path, seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> Path:
@@ -32,6 +33,28 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, ending: str) -> No
     path = recording(tmp_path / f"a.{ending}", seconds=10)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(AudioError, match=r"cut short|breaks off"):
+        read(path)
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x02\x01" + bytes(257)], ids=["bare", "tagged"])
+def test_an_mp3_whose_length_is_only_a_guess_is_read_with_a_warning(tmp_path: Path, tag: bytes) -> None:
+    path = recording(tmp_path / "a.mp3", seconds=5)
+    path.write_bytes(tag + path.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read(path)) > 70000
+    path.write_bytes(path.read_bytes().replace(b"Xing", b"gone").replace(b"Info", b"gone"))
+    with pytest.warns(PseWarning, match="does not say how long it is"):
+        assert len(read(path)) > 16000
+
+
+def test_a_flac_from_a_pipe_is_told_to_be_written_anew(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.flac")
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO that count samples: 0 stands for unknown
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match="does not say how long it is"):
         read(path)
 
 
@@ -91,7 +114,18 @@ def test_rate_and_channels_are_kept_in_any_format(tmp_path: Path, target: str) -
 
 def test_an_unknown_ending_or_folder_is_refused(tmp_path: Path) -> None:
     with open_audio(recording(tmp_path / "a.wav")) as file:
-        with pytest.raises(AudioError, match=r"unknown kind of file '\.xyz'"), write_audio(tmp_path / "b.xyz", file):
-            pass
+        for ending in ("xyz", "raw", "sd2"):
+            unknown = pytest.raises(AudioError, match=rf"unknown kind of file '\.{ending}'")
+            with unknown, write_audio(tmp_path / f"b.{ending}", file):
+                pass
         with pytest.raises(AudioError, match="no folder"), write_audio(tmp_path / "no" / "b.wav", file):
             pass
+
+
+def test_what_cannot_be_written_in_the_end_is_told_at_the_start(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new.txt")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="exists and is not a file"):
+        check_writable(tmp_path)
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_writable(tmp_path / "gone" / "new.txt")

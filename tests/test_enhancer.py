@@ -326,6 +326,14 @@ def test_torch_is_not_imported_on_a_device() -> None:
     assert out.strip() == "[]"
 
 
+def test_a_recording_of_another_scale_is_refused_and_a_loud_one_is_not(tiny_model: Path, speechlike: Make) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model)
+    cast = (speechlike(16000) * 32768).astype(np.int16).astype(np.float32)
+    with pytest.raises(sdk.UsageError, match="divide them by 32768, or give int16 samples"):
+        enhancer.enhance(cast)
+    assert np.isfinite(enhancer.enhance(4 * speechlike(16000))).all()
+
+
 class Microphone:
     """A clock on which a block comes every 10 ms, a frame takes none, and the thread wakes up late as it is told.
 

@@ -154,10 +154,15 @@ def test_a_whole_recording_is_not_written_with_holes(tiny_model: Path, monkeypat
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 def test_an_output_that_cannot_be_audio_is_an_error(bad: float) -> None:
     out = np.zeros((1, 320), np.float32)
-    assert check_output(out) is out
+    assert check_output(out, np.ones_like(out)) is out
     out[0, -1] = bad
     with pytest.raises(sdk.ModelError):
-        check_output(out)
+        check_output(out, np.ones_like(out))
+
+
+def test_a_loud_output_of_as_loud_an_input_is_no_fault() -> None:
+    loud = np.full((1, 320), 1.2e4, np.float32)
+    assert check_output(loud, loud) is loud
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=60))
@@ -180,7 +185,7 @@ def test_a_thread_starved_for_half_a_second_loses_no_sample_and_one_deadline(
     tiny_model: Path, speechlike: Make
 ) -> None:
     took = [0.5 if n == 100 else 1e-4 for n in range(300)]
-    readings = iter([0.0] + [t for n, seconds in enumerate(took) for t in (n, n + seconds)])
+    readings = iter([0.0] + [t for n, seconds in enumerate(took) for t in (n, n + seconds)] + [300.0])
     starved = sdk.Enhancer(model=tiny_model, clocks=Clocks(lambda: next(readings), lambda: 0.0))
     calm = sdk.Enhancer(model=tiny_model, clocks=Clocks(lambda: 0.0, lambda: 0.0))
     signal = speechlike(300 * HOP)

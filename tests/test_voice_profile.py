@@ -3,6 +3,7 @@
 import json
 import pickle
 import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_a_missing_profile_and_a_missing_folder_are_told(tmp_path: Path) -> None
         load_voice(tmp_path / "gone.voice")
     with pytest.raises(sdk.AudioError, match="there is no folder"):
         make_voice().save(tmp_path / "gone" / "me.voice")
+
+
+def test_a_profile_that_cannot_be_written_is_an_audio_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(sdk.AudioError, match="cannot be written"):
+        make_voice().save(tmp_path / "me.voice")
+
+
+def test_profiles_of_one_voice_are_equal_and_can_be_keys() -> None:
+    assert make_voice(1) == make_voice(1)
+    assert len({make_voice(1), make_voice(1), make_voice(2), make_voice(1, encoder="other")}) == 3
 
 
 @pytest.mark.parametrize("bad", [np.zeros(8), np.full(8, np.nan), np.ones((2, 4)), np.ones(8)])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pse_sdk.cli.jobs import file_identity
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
 from pse_sdk.errors import UsageError
@@ -22,7 +23,7 @@ def enroll(
 ) -> None:
     """Learn a voice, for `pse enhance --voice`. The profile holds no sound and stays on this device."""
     target = output or recording.with_suffix(".voice")
-    if target.resolve() == recording.resolve():
+    if file_identity(target) == file_identity(recording):
         raise UsageError(f"{target}: would overwrite the recording; choose another output")
     samples, rate, name = read_enrolment(recording, 16000)
     voice, report = Enhancer(model=model).measure_voice(samples, rate, name)

@@ -29,17 +29,26 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
     """
     folder = _folder(inputs, output)
     jobs = [Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given)]
-    sources = {job.source.resolve() for job in jobs}
-    targets = Counter(job.target.resolve() for job in jobs)
+    sources = {file_identity(job.source) for job in jobs}
+    targets = Counter(file_identity(job.target) for job in jobs)
     for job in jobs:
-        if job.target.resolve() in sources:
+        if file_identity(job.target) in sources:
             raise UsageError(f"{job.target} is an input too: choose another output, so that no recording is lost")
-        if targets[job.target.resolve()] > 1:
+        if targets[file_identity(job.target)] > 1:
             raise UsageError(f"two recordings would be written to {job.target}: enhance them one by one")
     if folder is not None:
         for parent in {job.target.parent for job in jobs}:
             parent.mkdir(parents=True, exist_ok=True)
     return jobs
+
+
+def file_identity(path: Path) -> object:
+    """What tells files apart where names do not: A.wav and a.wav are one file on some systems, and so are links."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.resolve()
+    return found.st_dev, found.st_ino
 
 
 def _folder(inputs: Sequence[Path], output: str | None) -> Path | None:
@@ -69,8 +78,13 @@ def _recordings(given: Path) -> list[Path]:
     found = sorted(
         path
         for path in given.rglob("*")
-        if is_audio_name(path) and not path.name.startswith(".") and not path.stem.endswith(SUFFIX) and path.is_file()
+        if is_audio_name(path) and not path.name.startswith(".") and not _is_output(path) and path.is_file()
     )
     if not found:
         raise UsageError(f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF)")
     return found
+
+
+def _is_output(path: Path) -> bool:
+    """Whether an earlier run wrote this: its original stands beside it."""
+    return path.stem.endswith(SUFFIX) and path.with_stem(path.stem.removesuffix(SUFFIX)).exists()

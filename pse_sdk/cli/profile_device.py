@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from pse_sdk.cli.device_report import comparison, report
 from pse_sdk.cli.latency_plot import check_plot, draw_latencies
 from pse_sdk.errors import UsageError
-from pse_sdk.files import write_atomically
+from pse_sdk.files import check_writable, write_atomically
 from pse_sdk.profiling.candidates import Candidate, find_candidates
-from pse_sdk.profiling.competitors import Competition
+from pse_sdk.profiling.competitors import Competition, competing
 from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.frames import WARM_UP
 from pse_sdk.profiling.measure import Plan, Series, measure
@@ -63,6 +63,9 @@ def profile_device(
         check_plot(plot)
     competition = Competition(psutil.cpu_count() or 1 if load is None else load, load_nice, _cores(load_cores))
     candidates, skipped = find_candidates(model or [], runtime or [])
+    path = _checked(output, plot)
+    with competing(competition):
+        pass  # what the system refuses is said before the minutes of measuring, not after
     plan = _plan(candidates, frames, quick, competition)
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     for line in skipped:
@@ -71,7 +74,6 @@ def profile_device(
     busy = psutil.cpu_percent(interval=IDLE_S) / 100
     meter.measure_idle(IDLE_S)
     every = _measure(candidates, plan, meter, notes)
-    path = output or default_path()
     table = make_table([series.measured() for series in every], busy, competition)
     console.print(report(table))
     if meter.missing:
@@ -79,12 +81,25 @@ def profile_device(
                     "stand for it")  # fmt: skip
     if busy > DISTURBED:
         notes.print(f"the machine was {busy:.0%} busy before the measuring began: measure again when it is idle")
+    save_table(add_earlier(table, path), path)
+    notes.print(f"wrote {path}")
     if plot is not None:
         with write_atomically(plot) as temporary:
             draw_latencies(every, temporary, f"{table.machine}; load: {table.load}")
         notes.print(f"wrote {plot}")
-    save_table(add_earlier(table, path), path)
-    notes.print(f"wrote {path}")
+
+
+def _checked(output: Path | None, plot: Path | None) -> Path:
+    """Where the table is written, once that and the plot are known to be possible."""
+    if plot is not None:
+        check_writable(plot)
+    path = output or default_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+    check_writable(path)
+    return path
 
 
 def _measure(candidates: list[Candidate], plan: Plan, meter: EnergyMeter, console: Console) -> list[Series]:

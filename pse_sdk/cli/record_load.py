@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pse_sdk.errors import TraceError
+from pse_sdk.files import check_writable
 from pse_sdk.simulate.record import record_trace
 from pse_sdk.simulate.trace import SUFFIX, save_trace
 
@@ -23,6 +24,7 @@ def record_load(
     """Record this machine's load while it runs one frame every 10 ms. Use the machine meanwhile as you usually do."""
     if output.suffix != SUFFIX:
         raise TraceError(f"{output}: the name of a load trace ends in {SUFFIX}")
+    check_writable(output)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("recording", total=1.0)

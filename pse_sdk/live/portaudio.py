@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -70,12 +71,6 @@ class PortAudioDuplex:
         self._opened_before = False
 
     def open(self, ends: Ends, block: int) -> float:
-        if self._opened_before:
-            # PortAudio lists devices only when it starts: what was plugged in since is not there otherwise.
-            self._sd._terminate()
-            self._sd._initialize()
-        self._opened_before = True
-
         def capture(captured: Any, _frames: int, _time: Any, status: Any) -> None:
             ends.capture(captured.mean(axis=1), bool(status.input_overflow))
 
@@ -89,6 +84,12 @@ class PortAudioDuplex:
             (self._sd.InputStream, self._sd.OutputStream), self._devices, self._channels, (capture, play), strict=True
         )
         try:
+            if self._opened_before:
+                # PortAudio lists devices only when it starts: what was plugged in since is not there otherwise.
+                with suppress(self._sd.PortAudioError):  # it may not have started the last time
+                    self._sd._terminate()
+                self._sd._initialize()
+            self._opened_before = True
             for kind, device, channels, callback in sides:
                 stream = kind(samplerate=self.rate, blocksize=block, device=device, channels=channels, dtype="float32",
                               latency=self._latency, callback=callback)  # fmt: skip

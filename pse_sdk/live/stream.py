@@ -11,8 +11,8 @@ from pse_sdk.live.device import Float32
 from pse_sdk.live.ring import TimedRing
 from pse_sdk.silence import level_db
 
-# Input older than this when it is its turn is left out: its output would come too late, and catching up makes a slow
-# machine slower.
+# Input older than this, or than the cushion, when it is its turn is left out: its output would come too late, and
+# catching up makes a slow machine slower.
 TOO_LATE_S = 0.1
 # Two devices have two clocks. The delay may drift this far above the cushion before it is set anew.
 TOO_EARLY_S = 0.05
@@ -40,7 +40,7 @@ class LiveStream:
         rate = enhancer.sample_rate
         self._enhancer, self._cushion, self._clock = enhancer, cushion, clock
         self._input, self._output = TimedRing(int(RING_S * rate)), TimedRing(int(RING_S * rate))
-        self._too_late, self._too_early = int(TOO_LATE_S * rate), cushion + int(TOO_EARLY_S * rate)
+        self._too_late, self._too_early = max(int(TOO_LATE_S * rate), cushion), cushion + int(TOO_EARLY_S * rate)
         # Samples that the microphone gave, that the worker took of them, and that the loudspeaker got.
         self.captured = self.taken = self.played = 0
         # Input n is played at n + offset; None until there is input. Silence before ``due`` is no underrun.

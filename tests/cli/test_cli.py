@@ -67,6 +67,21 @@ def test_a_folder_keeps_its_shape_and_is_not_enhanced_twice(run, tmp_path: Path)
     assert found == ["a.wav", "deep/b.wav"]
 
 
+def test_a_recording_that_is_named_like_an_output_is_done_if_it_is_none(run, tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "studio-clean.wav")
+    assert run("enhance", tmp_path / "in", "-o", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "studio-clean.wav").is_file()
+
+
+def test_an_output_that_is_an_input_by_another_name_is_refused(run, tmp_path: Path) -> None:
+    source = recording(tmp_path / "a.wav")
+    before = source.read_bytes()
+    os.link(source, tmp_path / "b.wav")
+    code, text = run("enhance", source, "-o", tmp_path / "b.wav")
+    assert (code, "is an input too" in text) == (1, True), text
+    assert source.read_bytes() == before
+
+
 def test_failures_are_named_and_the_others_are_done(run, tmp_path: Path) -> None:
     good = recording(tmp_path / "good.wav")
     (tmp_path / "bad.wav").write_text("no audio")

@@ -56,6 +56,8 @@ def test_a_table_that_cannot_be_used_is_told_once_and_the_work_is_done(run, tmp_
         (["--model", "huge"], 1, "unknown model 'huge'"),
         (["--plot", "a.gif"], 1, "pictures are written as .png, .pdf or .svg"),
         (["--plot", "no/such/a.png"], 1, "there is no folder"),
+        (["-o", "damaged.toml/table.toml"], 1, "damaged.toml/table.toml: cannot be written"),
+        (["-o", "."], 1, "exists and is not a file"),
         (["--load-cores", "0;1"], 1, "--load-cores 0;1: give core numbers with commas between, such as 0,1"),
         (["--load-cores", "4095"], 1, "--load-cores 4095: this machine has cores 0 to "),
         (["--frames", "0"], 2, "--frames"),

@@ -119,6 +119,25 @@ def test_opening_again_looks_for_devices_anew(sounddevice: ModuleType) -> None:
     assert duplex.running
 
 
+def test_a_system_that_does_not_start_again_is_tried_until_it_does(
+    sounddevice: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise sounddevice.PortAudioError("no")
+
+    duplex = PortAudioDuplex()
+    duplex.open(Ends(), 480)
+    duplex.close()
+    with monkeypatch.context() as broken:
+        broken.setattr(sounddevice, "_initialize", refuse)
+        for _ in range(2):
+            with pytest.raises(sdk.AudioError, match="cannot be opened"):
+                duplex.open(Ends(), 480)
+            broken.setattr(sounddevice, "_terminate", refuse)  # what has not started cannot end
+    duplex.open(Ends(), 480)
+    assert duplex.running
+
+
 @pytest.mark.parametrize(
     ("source", "sink", "message"),
     [

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import pse_sdk as sdk
 from pse_sdk.live import LiveSession, LiveStatus
 from pse_sdk.live.session import RETRY_CALLS, STALLED_CALLS
+from pse_sdk.live.stream import LiveStream
 from pse_sdk.load import Clocks
 from tests.live.fake_device import FakeDuplex
 
@@ -93,6 +94,19 @@ def test_a_worker_starved_for_half_a_second_leaves_out_what_is_too_late(tiny_mod
     assert not output[55 * BLOCK : 100 * BLOCK].any()
     assert np.abs(output[106 * BLOCK :]).reshape(-1, BLOCK).max(axis=1).min() > 0
     assert np.isfinite(output).all()
+
+
+def test_a_large_cushion_bears_a_worker_that_is_late_by_less(tiny_model: Path) -> None:
+    now = 0.0
+    enhancer = sdk.Enhancer("fixed-1", model=tiny_model, sample_rate=16000, clocks=STILL)
+    stream = LiveStream(enhancer, cushion=50 * BLOCK, clock=lambda: now)
+    for turn in range(200):
+        now += 0.01
+        stream.capture(np.full(BLOCK, 0.01, np.float32))
+        stream.play(np.zeros(BLOCK, np.float32))
+        if not 100 <= turn < 130:
+            stream.pump()
+    assert (stream.skipped, stream.underruns, stream.resyncs) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("slow", ["capture", "play"])

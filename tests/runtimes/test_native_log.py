@@ -1,6 +1,8 @@
 """What native libraries print is held back, and nothing else is lost."""
 
 import os
+import tempfile
+import threading
 
 import pytest
 from pse_sdk.runtimes.native_log import hold_back
@@ -20,3 +22,37 @@ def test_lines_are_printed_also_when_the_block_fails(capfd: pytest.CaptureFixtur
         os.write(2, b"why\n")
         raise OSError("boom")
     assert capfd.readouterr().err == "why\n"
+
+
+def test_two_threads_at_once_leave_standard_error_where_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    first_is_in, second_may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with hold_back("INFO"):
+            first_is_in.set()
+            second_may_end.wait(0.2)
+
+    def second() -> None:
+        first_is_in.wait()
+        with hold_back("INFO"):
+            second_may_end.set()
+
+    threads = [threading.Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+
+
+def test_without_a_temporary_file_nothing_is_held_back(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with hold_back("INFO"):
+        os.write(2, b"INFO: Created\n")
+    assert capfd.readouterr().err == "INFO: Created\n"
