@@ -96,8 +96,8 @@ def _check(file: soundfile.SoundFile, path: Path) -> None:
                          f"`ffmpeg -i {path.name} whole{path.suffix}`")  # fmt: skip
     if not _says_its_length(file, path):
         # libsndfile guesses it from the first bit rate, and stops there.
-        warnings.warn(f"{path}: this MP3 does not say how long it is; should the result end early, write it anew "
-                      f"first, for example with `ffmpeg -i {path.name} whole.mp3`", PseWarning, stacklevel=2)  # fmt: skip
+        warnings.warn(f"{path}: this MP3 does not say how long it is; should the result end early, write the file anew "
+                      f"(`ffmpeg -i {path.name} whole.mp3`)", PseWarning, stacklevel=2)  # fmt: skip
     if file.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {file.channels} channels; at most {MAX_CHANNELS} can be enhanced")
     if _is_truncated_wav(file.extra_info):

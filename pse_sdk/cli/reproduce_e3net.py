@@ -11,6 +11,11 @@ from rich.console import Console
 from pse_sdk.errors import UsageError
 
 MINUTES = 5.0
+# What this takes of a recipe: the models and the schedule are the comparison's own.
+USED = {
+    "seed", "batch", "learning_rate", "weight_decay", "gradient_clip", "precision", "snr_weight", "spectral_weight",
+    "over_suppression",
+}  # fmt: skip
 
 
 def e3net(
@@ -44,6 +49,10 @@ def e3net(
         raise UsageError(f"this needs {error.name}: pip install 'pse-sdk[train,export,eval]'") from None
     if speed_only and quality_only:
         raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
+    for key in (setting.partition("=")[0].strip() for setting in settings or ()):
+        if key not in USED and not key.startswith("mixing."):
+            raise UsageError(f"--set {key}: not used here; change {', '.join(sorted(USED))} or mixing.KEY (--minutes "
+                             "and --steps set the budget)")  # fmt: skip
     budget = Budget(MINUTES if minutes is None and steps is None else minutes, steps)
     recipe = load_recipe("e3net-comparison", settings or ())
     page = page or output / "reproduce-e3net.md"

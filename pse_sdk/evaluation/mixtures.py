@@ -102,7 +102,7 @@ class MixtureList:
         sources = sorted(self._speech.by_source)
         clips = self._speech.by_source[sources[rng.integers(len(sources))]]
         clip = clips[rng.integers(len(clips))]
-        same_voice = self._speech.by_speaker[clip.source, clip.speaker]
+        same_voice = self._speech.by_speaker[clip.source, clip.speaker] if clip.speaker else [clip]
         out, at = np.zeros(length, np.float32), 0
         while at < length:
             piece = _crop(rng, self._speech, clip, length - at)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +17,7 @@ from pse_sdk.evaluation.report import Report, Variant
 from pse_sdk.evaluation.scores import Score, Scorer
 from pse_sdk.evaluation.systems import Cost, System, Unprocessed
 from pse_sdk.machine import this_machine
+from pse_sdk.workers import worker_pool
 
 ENHANCE = "enhance"
 
@@ -122,9 +121,7 @@ def _scores(work: Work, jobs: int) -> Iterator[Iterable[Scored]]:
     if jobs == 1:
         yield map(Worker(work).score, numbers)
         return
-    # Started afresh: a copy of a process that has an inference session open can wait for its threads for ever.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start, (work,)) as pool:
+    with worker_pool(jobs, _start, (work,)) as pool:
         yield pool.map(_score, numbers)
 
 

@@ -34,13 +34,15 @@ class ChannelNorm(nn.Module):
         return self._scale(centred, centred.square().mean(over, keepdim=True)), statistics
 
     def _cumulative(self, x: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
+        # Under autocast to bf16 too: it cannot count beyond 256.
+        dtype, x, statistics = x.dtype, x.float(), statistics.float()
         # A running mean, not a running sum: its size does not grow, so hours of audio lose no precision.
         count, mean, square = (column[:, None] for column in statistics.unbind(1))
         counts = count + torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
         means = (count * mean + x.mean(2).cumsum(1)) / counts
         squares = (count * square + x.square().mean(2).cumsum(1)) / counts
         variance = (squares - means.square()).clamp_min(0)
-        y = self._scale(x - means[..., None], variance[..., None])
+        y = self._scale(x - means[..., None], variance[..., None]).to(dtype)
         return y, torch.stack([counts[:, -1].expand(x.shape[0]), means[:, -1], squares[:, -1]], 1)
 
     def _scale(self, centred: Tensor, variance: Tensor) -> Tensor:

@@ -155,7 +155,9 @@ class Pdccrn(nn.Module):
         if self.anyone is not None:
             who = self.anyone.expand(len(features), -1) if speaker is None else speaker
             features = torch.cat([features, who[:, None].expand(-1, features.shape[1], -1).to(features.dtype)], 2)
-        y, (hidden, cell) = self.lstm(features, (hidden[None].to(features.dtype), cell[None].to(features.dtype)))
+        # A part of the stacked states is not contiguous, which cuDNN wants.
+        hidden, cell = (state[None].to(features.dtype).contiguous() for state in (hidden, cell))
+        y, (hidden, cell) = self.lstm(features, (hidden, cell))
         return self.projection(y).view(by_frame.shape).transpose(1, 2), hidden[0], cell[0]
 
     def _mask(self, mask: Tensor, spectrum: Tensor) -> Tensor:

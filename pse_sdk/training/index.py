@@ -38,7 +38,8 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
     valid : share of the groups (of noise: of the recordings) that go to the split ``valid``, one at least; 0 for none,
         where the data folder has others to validate with
 
-    A speaker or room is in one split only, and stays there when recordings are added: its name decides.
+    A speaker or room is in one split only. Its name decides which, so that it stays there when recordings are added;
+    only the one group that is held out of few may become another.
     """
     if kind not in KINDS:
         raise AudioError(f"kind {kind!r}: must be one of {', '.join(KINDS)}")

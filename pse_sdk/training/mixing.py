@@ -12,7 +12,7 @@ from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, gain_for_snr, gain_to_level, in_room, low_pass, random_equaliser
 from pse_sdk.training.channel import any_codec, lose_packets, overload
 from pse_sdk.training.data import SAMPLE_RATE, Clips
-from pse_sdk.training.scenes import SceneRecipe, Scenes
+from pse_sdk.training.scenes import SceneRecipe, Scenes, check_probabilities
 from pse_sdk.training.sources import Noises, Utterances
 from pse_sdk.training.speaker.voices import Voices
 
@@ -66,6 +66,17 @@ class MixingRecipe:
     left_out_noise: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     scene: SceneRecipe = field(default_factory=SceneRecipe)
+
+    def __post_init__(self) -> None:
+        check_probabilities(self, _PROBABILITIES)
+        if self.clean + self.silent + self.empty > 1:
+            raise ValueError(f"clean + silent + empty = {self.clean + self.silent + self.empty}: must be at most 1")
+
+
+_PROBABILITIES = (
+    "room", "second_noise", "noise_room", "coloured_noise", "synthetic_noise", "vary_noise", "equaliser", "band_limit",
+    "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
+)  # fmt: skip
 
 
 class Mixture(NamedTuple):

@@ -17,6 +17,7 @@ from pse_sdk.training.mixing import MixingRecipe
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.damage import DamageRecipe
 from pse_sdk.training.speaker.train import EncoderRecipe
+from pse_sdk.training.typed_table import build
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -85,13 +86,19 @@ class Recipe:
         for name, allowed in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
-        for name in ("steps", "batch", "validate_every"):
+        for name in ("steps", "batch", "heads", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
         if not 0 <= self.frozen_blocks < self.model.blocks:
             raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
         if self.head_weights and len(self.head_weights) != self.model.blocks:
             raise ValueError(f"head_weights: {len(self.head_weights)} given for {self.model.blocks} blocks")
+        if self.head_weights and not (min(self.head_weights) >= 0 and self.head_weights[-1] > 0):
+            raise ValueError(f"head_weights = {self.head_weights}: none may be negative, nor the deepest head's 0")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema = {self.ema}: must be at least 0 and below 1")
+        if self.switching and self.model.blocks < 2:
+            raise ValueError("switching: a model of one block has no other depth to switch to")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
@@ -120,8 +127,10 @@ def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any])
         table = tables
         for part in on_the_way:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ProfileError(f"setting {setting!r}: {part} is a value, not a table")
         table[last] = _parse(f"value = {value}", f"setting {setting!r}")["value"]
-    return _build(kind, {"name": Path(name).stem, **tables}, name, nested)
+    return build(kind, {"name": Path(name).stem, **tables}, name, nested)
 
 
 def _read(name: str) -> str:
@@ -143,23 +152,3 @@ def _parse(text: str, where: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{where}: not valid TOML: {error}") from error
     return tables
-
-
-def _build(kind: Any, values: dict[str, Any], where: str, nested: dict[str, Any]) -> Any:
-    """A dataclass from a table, tables within it likewise; unknown keys and wrong types are named."""
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise ProfileError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(fields)}")
-    built = {
-        key: _build(nested[key], value, f"{where} [{key}]", nested) if key in nested else _tuple_of(value)
-        for key, value in values.items()
-    }
-    try:
-        return kind(**built)
-    except (TypeError, ValueError) as error:
-        raise ProfileError(f"{where}: {error}") from error
-
-
-def _tuple_of(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +36,16 @@ class SceneRecipe:
     noise: float = 0.75
     sir_db: tuple[float, float] = (-5.0, 10.0)
     speech_weights: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_probabilities(self, ("enrolled", "interferer", "second_interferer", "absent", "noise"))
+
+
+def check_probabilities(recipe: object, names: Iterable[str]) -> None:
+    """Raise `ValueError` naming the first of a recipe's probabilities that is none."""
+    for name in names:
+        if not 0 <= getattr(recipe, name) <= 1:
+            raise ValueError(f"{name} = {getattr(recipe, name)}: must be a probability, 0 to 1")
 
 
 class Scene(NamedTuple):

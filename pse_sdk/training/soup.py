@@ -6,6 +6,7 @@ of them (WiSE-FT, arXiv 2109.01903) and generalises better than each (model soup
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> Blo
     if min(shares) <= 0:
         raise UsageError(f"share {min(shares)}: must be above 0")
     stacks, records = zip(*(load_stack(file) for file in files), strict=True)
+    encoders = {encoder for record in records if (encoder := record.get("speaker_encoder"))}
+    if len(encoders) > 1:
+        raise UsageError("the files were trained with voices of different speaker encoders")
     fullest = max(stacks, key=lambda stack: len(stack.state_dict()))
     states = [stack.state_dict() for stack in stacks]
-    for file, state in zip(files, states, strict=True):
+    for file, stack, state in zip(files, stacks, states, strict=True):
+        if dataclasses.replace(stack.config, speaker_dim=fullest.config.speaker_dim) != fullest.config:
+            raise UsageError(f"{file}: another model than the other files' ({stack.config}, not {fullest.config})")
         foreign = [
             k for k, v in state.items() if k not in fullest.state_dict() or v.shape != fullest.state_dict()[k].shape
         ]
@@ -38,7 +44,7 @@ def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> Blo
     mean = BloomStack(fullest.config)
     mean.load_state_dict({name: _mean(states, shares, name) for name in fullest.state_dict()})
     parts = [{"share": share, **record} for share, record in zip(shares, records, strict=True)]
-    save_stack(mean, output, {**records[-1], "average_of": parts})
+    save_stack(mean, output, {**records[-1], "speaker_encoder": "".join(encoders), "average_of": parts})
     return mean.eval()
 
 

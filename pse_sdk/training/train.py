@@ -14,7 +14,7 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import UsageError
-from pse_sdk.models.checkpoint import save_stack
+from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.growth import begin_with
@@ -26,6 +26,8 @@ from pse_sdk.training.speaker.voices import load_voices
 from pse_sdk.training.subset import subset
 from pse_sdk.training.trainer import BEST, LAST, make_trainer, quiet
 
+# In the output folder: what is trained.
+RECIPE = "recipe.json"
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
 VALID = MixingRecipe(
     seconds=5, snr_db=(0.0, 15.0), level_dbfs=(-25.0, -25.0), room=0, second_noise=0, coloured_noise=0,
@@ -88,6 +90,9 @@ def train(
     minutes : time after which the run is saved and ends
     """
     folder = data_folder(data)
+    gpus = torch.cuda.device_count()
+    if 0 < gpus < processes:
+        raise UsageError(f"{processes} processes, but {gpus} GPUs: give at most one process for each")
     output.mkdir(parents=True, exist_ok=True)
     if processes > 1:
         torch.set_num_threads(1)
@@ -95,6 +100,8 @@ def train(
     if last.exists() and not resume:
         raise UsageError(f"{output} holds a training run: go on with --resume, or choose another folder")
     done = _steps_done(last) if resume else 0
+    if done:
+        _must_be_of(output, recipe)
     per_step = recipe.batch * processes
     items = recipe.steps * per_step
     train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, done * per_step, voices)
@@ -102,7 +109,7 @@ def train(
     valid_sets = [mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED, voices=voices)]
     if recipe.mixing.scene.enrolled:
         valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
-    (output / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=1))
+    (output / RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1))
     module = JointTraining(recipe)
     if not done:
         _begin(module, start_from)
@@ -118,7 +125,7 @@ def train(
         )
     weights = output / "model.safetensors"
     if trainer.is_global_zero:
-        _finish(trainer, recipe, output, weights, train_set.speaker_encoder)
+        _finish(trainer, recipe, output, weights, train_set.speaker_encoder or _speaker_encoder_of(start_from))
     return weights
 
 
@@ -130,6 +137,16 @@ def loading(workers: int | None, processes: int) -> dict[str, Any]:
     if workers == 0:
         return {}
     return {"num_workers": workers, "persistent_workers": True, "prefetch_factor": 4, "pin_memory": gpu}
+
+
+def _must_be_of(output: Path, recipe: Recipe) -> None:
+    """Raise `UsageError` if the run in ``output`` trains another model: its weights would not fit."""
+    begun = json.loads((output / RECIPE).read_text())["model"]
+    asked = json.loads(json.dumps(recipe.to_dict()))["model"]
+    changed = [key for key in asked if asked[key] != begun.get(key)]
+    if changed:
+        raise UsageError(f"{output}: begun with model.{changed[0]} = {begun.get(changed[0])}, not {asked[changed[0]]}: "
+                         "--resume needs the same model; begin anew in another folder")  # fmt: skip
 
 
 def _check_voices(recipe: Recipe, train_set: Mixtures) -> None:
@@ -156,6 +173,11 @@ def _begin(module: JointTraining, weights: Path | None) -> None:
     frozen = module.recipe.frozen_blocks
     if frozen > trained:
         raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
+
+
+def _speaker_encoder_of(weights: Path | None) -> str:
+    """Whose voices the stack that a run began with understands: a run without voices does not change that."""
+    return str(load_stack(weights)[1].get("speaker_encoder", "")) if weights else ""
 
 
 def _steps_done(checkpoint: Path) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from pse_sdk.training.averaging import exponential_average
+from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.schedule import PlateauStep, monitored
 
@@ -64,7 +66,7 @@ def _loggers(output: Path) -> list[Logger]:
 
 def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[lightning.Callback]:
     callbacks: list[lightning.Callback] = [
-        exponential_average(recipe.ema),
+        ExponentialAverage(recipe.ema),
         PlateauStep(recipe.validate_every),
         Progress(recipe),
         ModelCheckpoint(
@@ -75,6 +77,7 @@ def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[ligh
             enable_version_counter=False,
             save_on_train_epoch_end=False,
         ),
+        StopWhenAsked(),
         KeepLast(output / f"{LAST}.ckpt"),
     ]
     if recipe.patience:
@@ -92,6 +95,31 @@ class Budget(Timer):
 
     def on_fit_start(self, *_: Any, **__: Any) -> None:
         """Nothing is spent before the first step; Lightning's timer would count an earlier run."""
+
+
+class StopWhenAsked(lightning.Callback):
+    """The first Ctrl-C or SIGTERM ends the run, saved, after the step at hand; the second ends the process.
+
+    Lightning's own handler of SIGTERM has the processes of a run talk to each other, for ever if one of them waits for
+    another's gradients just then.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def on_train_start(self, *_: Any) -> None:
+        # Lightning has set its own handlers by now, and will put those back that were there before.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _: Any) -> None:
+        self.asked = True
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            trainer.should_stop = True
 
 
 class KeepLast(Checkpoint):

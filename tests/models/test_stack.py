@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.encoder import tight_frame
+from pse_sdk.models.norm import STATISTICS, ChannelNorm
 from tests.conftest import CONFIGS, TINY, make_stack
 
 
@@ -84,6 +85,15 @@ def test_the_speaker_changes_the_output_only_through_its_projection() -> None:
     somebody = stack(signal, 2, speaker=stack.bottleneck.speaker_projection(embedding))
     torch.testing.assert_close(nobody, zero)
     assert (somebody - nobody).abs().max() > 1e-4
+
+
+def test_cumulative_normalisation_counts_on_under_bf16() -> None:
+    norm, x = ChannelNorm(16, "cumulative"), torch.randn(1, 600, 16)
+    expected, _ = norm(x, torch.zeros(1, STATISTICS))
+    y, statistics = norm(x.bfloat16(), torch.zeros(1, STATISTICS))
+    assert y.dtype == torch.bfloat16
+    assert statistics[0, 0] == 600
+    torch.testing.assert_close(y.float(), expected, atol=0.03, rtol=0.01)
 
 
 def test_global_normalisation_works_on_recordings_and_refuses_to_stream() -> None:

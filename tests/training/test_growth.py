@@ -8,7 +8,7 @@ import torch
 from pse_sdk.errors import ProfileError, UsageError
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.checkpoint import save_stack
-from pse_sdk.training.averaging import exponential_average
+from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.module import Batch, JointTraining
 from pse_sdk.training.recipe import Recipe, load_recipe
@@ -67,7 +67,7 @@ def test_nothing_is_recorded_for_gradients_in_front_of_the_first_new_block(tmp_p
 
 
 def test_averaging_leaves_frozen_weights_as_they_are_to_the_bit() -> None:
-    average = exponential_average(0.97)._kwargs["multi_avg_fn"]
+    average = ExponentialAverage(0.97)._kwargs["multi_avg_fn"]
     frozen = torch.randn(1000)
     kept = frozen.clone()
     for _ in range(100):

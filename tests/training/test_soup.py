@@ -11,12 +11,12 @@ from pse_sdk.training.soup import average
 from tests.conftest import CONFIGS, make_stack
 
 
-def saved(path: Path, seed: int, **changes: object) -> dict[str, torch.Tensor]:
+def saved(path: Path, seed: int, encoder: str = "", **changes: object) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
     stack = make_stack(CONFIGS["e3net"].replace(**changes))
     for parameter in stack.parameters():
         torch.nn.init.normal_(parameter)
-    save_stack(stack, path, {"steps": seed})
+    save_stack(stack, path, {"steps": seed, "speaker_encoder": encoder})
     return stack.state_dict()
 
 
@@ -32,9 +32,24 @@ def test_the_mean_is_weighted_and_keeps_what_only_one_file_has(tmp_path: Path) -
     assert [(part["share"], part["steps"]) for part in record["average_of"]] == [(1, 1), (3, 2)]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["plain first", "plain last"])
+def test_the_mean_understands_the_voices_that_its_parts_understand(tmp_path: Path, order: tuple[int, int]) -> None:
+    files = [tmp_path / "plain.safetensors", tmp_path / "personal.safetensors"]
+    saved(files[0], 1, speaker_dim=0)
+    saved(files[1], 2, "ours", speaker_dim=8)
+    average([files[i] for i in order], [1, 1], tmp_path / "mean.safetensors")
+    assert load_stack(tmp_path / "mean.safetensors")[1]["speaker_encoder"] == "ours"
+    saved(files[0], 1, "theirs", speaker_dim=8)
+    with pytest.raises(UsageError, match="different speaker encoders"):
+        average(files, [1, 1], tmp_path / "mean.safetensors")
+
+
 def test_what_cannot_be_averaged_is_refused(tmp_path: Path) -> None:
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     saved(first, 1)
+    saved(second, 2, head_input="block")
+    with pytest.raises(UsageError, match="another model"):
+        average([first, second], [1, 1], tmp_path / "mean.safetensors")
     saved(second, 2, channels=40)
     with pytest.raises(UsageError, match="another model"):
         average([first, second], [1, 1], tmp_path / "mean.safetensors")

@@ -2,6 +2,8 @@
 
 import csv
 import logging
+import os
+import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,30 @@ def test_a_few_steps_of_training_make_a_model_and_go_on(run: Run) -> None:
     run("a", "steps=6", resume=True)
     assert load_stack(weights)[1]["steps"] == 6
     assert weights.read_bytes() != before
+
+
+def test_a_run_that_is_told_to_end_is_saved_and_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = training.JointTraining.training_step
+
+    def kill_and_draw(module: training.JointTraining, batch: object) -> torch.Tensor:
+        if module.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return draw(module, batch)
+
+    monkeypatch.setattr(training.JointTraining, "training_step", kill_and_draw)
+    weights = run("a")
+    assert load_stack(weights)[1]["steps"] == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    run("a", resume=True)
+    assert load_stack(weights)[1]["steps"] == 4
+
+
+def test_a_run_of_another_model_is_not_gone_on_with(run: Run) -> None:
+    recipe = run("a").with_name("recipe.json")
+    before = recipe.read_text()
+    with pytest.raises(UsageError, match=r"begun with model\.channels = 16, not 24"):
+        run("a", "model.channels=24", resume=True)
+    assert recipe.read_text() == before
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "plateau"])

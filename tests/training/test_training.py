@@ -215,8 +215,30 @@ def test_the_toy_recipe_has_filters_enough_to_give_back_what_came_in() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("schedule='step'", "linear, cosine, plateau"), ("precision='fp8'", "bf16-mixed"), ("batch=0", "at least 1")],
+    [
+        ("schedule='step'", "linear.*cosine.*plateau"),
+        ("precision='fp8'", "bf16-mixed"),
+        ("batch=0", "at least 1"),
+        ("heads=0", "at least 1"),
+        ("heads='two'", "heads = 'two': must be int"),
+        ("steps=2.5", "steps = 2.5: must be int"),
+        ("learning_rate='fast'", "must be float"),
+        ("ema=1.5", "below 1"),
+        ("head_weights=[1, 1, 1, 1, 0]", "nor the deepest head's 0"),
+        ("mixing.snr_db=[1, 2, 3]", r"must be tuple\[float, float\]"),
+        ("mixing.room=7", "must be a probability"),
+        ("mixing.clean=0.9", "must be at most 1"),
+        ("mixing.scene.absent=-0.1", "must be a probability"),
+        ("mixing.speech_weights={a='b'}", r"must be dict\[str, float\]"),
+        ("model=3", "must be a table"),
+        ("steps.x=1", "steps is a value, not a table"),
+    ],
 )
-def test_values_of_the_trainer_that_are_not_allowed_are_named(setting: str, message: str) -> None:
+def test_values_of_a_recipe_that_are_not_allowed_are_named(setting: str, message: str) -> None:
     with pytest.raises(ProfileError, match=message):
-        load_recipe("small", [setting])
+        load_recipe("small", ["mixing.silent=0.2", setting])
+
+
+def test_a_stack_of_one_block_cannot_be_trained_to_change_its_depth() -> None:
+    with pytest.raises(ProfileError, match="no other depth"):
+        load_recipe("toy", ["model.blocks=1", "switching=0.1"])

@@ -7,9 +7,8 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from pse_sdk.training.reproduce.methods import METHODS, SHARES
 from pse_sdk.training.reproduce.score import Gains, gains
 from pse_sdk.training.reproduce.stages import Trial
 from pse_sdk.training.train import VALID, VALID_SEED, mixtures
+from pse_sdk.workers import worker_pool
 
 # What was settled when the comparison began.
 SETTINGS = "settings.json"
@@ -121,7 +121,7 @@ def _run(job: Job) -> Job:
 
 
 def _side_by_side(jobs: list[Job], processes: int) -> Iterator[Job]:
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with worker_pool(processes) as pool:
         for done in as_completed([pool.submit(_run, job) for job in jobs]):
             yield done.result()
 

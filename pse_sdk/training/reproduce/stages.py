@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from pse_sdk.models.checkpoint import save_stack
-from pse_sdk.training.averaging import exponential_average
+from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
@@ -100,6 +100,6 @@ class Trial:
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
-                callbacks=[exponential_average(recipe.ema)],
+                callbacks=[ExponentialAverage(recipe.ema)],
             )
             trainer.fit(module, DataLoader(drawn, recipe.batch, shuffle=False, **loading(None, 1)))

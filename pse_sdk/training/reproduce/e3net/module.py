@@ -34,7 +34,11 @@ class SingleDepthTraining(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def training_step(self, batch: Batch) -> Tensor:
-        loss = enhancement_loss(enhance(self.model, batch.noisy), batch.target, batch.noisy, self.recipe.snr_weight)
+        recipe = self.recipe
+        loss = enhancement_loss(
+            enhance(self.model, batch.noisy), batch.target, batch.noisy,
+            recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight,
+        )  # fmt: skip
         self.log("train/loss", loss.detach())
         self.log("budget", self.spending.share(self.global_step), prog_bar=True)
         return loss

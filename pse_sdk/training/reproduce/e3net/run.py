@@ -35,6 +35,8 @@ def measure_all_qualities(
     """Train and score every candidate; ``done`` is called after each."""
     pairs = _pairs(data)
     results.noisy = {name: sum(getattr(pair, name) for pair in pairs) / len(pairs) for name in ("si_sdr", "pesq")}
+    # What was trained with these settings comes back from its file; no older figure stands under the new caption.
+    results.training, results.quality = {}, {}
     results.conditions["training"] = f"Each model trained for {budget}"
     results.conditions["quality"] = (
         f"Each model trained for {budget}, {recipe.batch} mixtures of {recipe.mixing.seconds:g} s a step, then scored "

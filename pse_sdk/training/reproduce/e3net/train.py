@@ -17,7 +17,7 @@ from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
 from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, make, save
 from pse_sdk.training.reproduce.e3net.module import SingleDepthTraining
-from pse_sdk.training.train import mixtures
+from pse_sdk.training.train import loading, mixtures
 from pse_sdk.training.trainer import quiet
 
 # More than any budget uses: the training stops by itself.
@@ -39,7 +39,8 @@ def train(
         if record.get("asked") == asked:
             return model, record
     model = make(candidate.config, recipe.seed)
-    loader = DataLoader(mixtures(data, "train", recipe.mixing, ENDLESS, recipe.seed), recipe.batch, shuffle=False)
+    items = mixtures(data, "train", recipe.mixing, ENDLESS, recipe.seed)
+    loader = DataLoader(items, recipe.batch, shuffle=False, **loading(None, 1))
     gpu = torch.cuda.is_available()
     began = time.perf_counter()
     module = SingleDepthTraining(model, recipe, Spending(budget, time.perf_counter if gpu else time.process_time))

@@ -1,0 +1,41 @@
+"""Worker processes end with the work, and at once where it fails."""
+
+import os
+import time
+from concurrent.futures import as_completed
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pse_sdk.workers import worker_pool
+
+
+def number_plus(number: int) -> int:
+    return number + int(os.environ["PLUS"])
+
+
+def set_plus(value: str) -> None:
+    os.environ["PLUS"] = value
+
+
+def fail_or_sleep(folder: Path, number: int) -> int:
+    (folder / str(os.getpid())).touch()
+    if number == 0:
+        raise ValueError("the first job fails")
+    time.sleep(20)
+    (folder / "finished").touch()
+    return number
+
+
+def test_every_worker_begins_as_it_is_told(tmp_path: Path) -> None:
+    with worker_pool(1, set_plus, ("10",)) as pool:
+        assert list(pool.map(number_plus, [1, 2])) == [11, 12]
+
+
+def test_a_failure_ends_the_others_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="first job fails"), worker_pool(2) as pool:
+        for done in as_completed([pool.submit(fail_or_sleep, tmp_path, number) for number in range(6)]):
+            done.result()
+    assert not any(psutil.pid_exists(int(path.name)) for path in tmp_path.iterdir() if path.name.isdigit())
+    assert not (tmp_path / "finished").exists()
