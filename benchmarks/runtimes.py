@@ -85,7 +85,8 @@ def _bytes_read(d: ModelDescription, depth: int) -> int:
     fp16 is a storage format: both runtimes expand it when they load. In int8 the two filterbanks are floats; the few
     biases and scales, which are too, are counted as bytes, so that the floor is rather too low than too high.
     """
-    parameters = d.parameters[depth - 1]
+    # The projection of the embedding runs once, at enrolment.
+    parameters = d.parameters[depth - 1] - d.speaker_dim * d.channels
     if d.precision != "int8":
         return 4 * parameters
     filterbanks = 2 * int(d.architecture["filters"]) * d.window

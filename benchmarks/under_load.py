@@ -12,6 +12,7 @@ the load alone.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from matplotlib.figure import Figure
+from pse_sdk.profiles import load_profile
 from rich.console import Console
 
 import pse_sdk as sdk
@@ -50,7 +52,8 @@ class Stream:
     """One candidate's stream and what it did: lists by frame, `heard` by number of busy loops."""
 
     def __init__(self, profile: str) -> None:
-        self.enhancer = sdk.Enhancer(profile)
+        # Without rest: the stream is noise, in which nobody speaks.
+        self.enhancer = sdk.Enhancer(dataclasses.replace(load_profile(profile), rest_after_s=0.0))
         self.noise = (0.1 * np.random.default_rng(0).standard_normal(TURN * HOP)).astype(np.float32)
         self.hogs: list[int] = []
         self.depth: list[int] = []

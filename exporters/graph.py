@@ -53,7 +53,10 @@ class GraphWriter:
 
     def constant(self, value: npt.ArrayLike, name: str | None = None) -> str:
         name = name or self.unique("constant")
-        self.initializers.append(numpy_helper.from_array(np.asarray(value), name))
+        array = np.asarray(value)
+        if array.dtype == np.int32:  # what NumPy 1 makes of Python's integers on Windows; ONNX's indices have 64 bits
+            array = array.astype(np.int64)
+        self.initializers.append(numpy_helper.from_array(array, name))
         return name
 
     def branch(self, condition: str, then: Callable[[], list[str]], otherwise: Callable[[], list[str]]) -> list[str]:

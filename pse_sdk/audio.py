@@ -40,8 +40,10 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
-        raise AudioError(f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): "
-                         f"{_reason(error)}") from error  # fmt: skip
+        raise AudioError(
+            f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): {_reason(error)}; "
+            f"others have to be converted first, `ffmpeg -i {path.name} {path.stem}.wav`"
+        ) from error
     with file:
         _check(file, path)
         yield file

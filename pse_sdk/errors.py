@@ -31,3 +31,8 @@ class UsageError(PseError):
 
 class TraceError(PseError):
     """A load trace cannot be read, is not one, or holds values that no machine can show."""
+
+
+def how_to_install(extra: str) -> str:
+    """What to tell who lacks an optional dependency. PyPI has another package of our name."""
+    return f'pip install ".[{extra}]" in the folder of pse-sdk'

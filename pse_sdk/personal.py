@@ -50,7 +50,7 @@ class Personal:
         self._speaker: Float32 | None = None
 
     def enroll(self, audio: AnyAudio | str | Path, sample_rate: int | None = None) -> VoiceProfile:
-        """Learn a voice from a recording of it; from now on, also in a running stream, other talkers are removed too.
+        """Learn a voice from a recording of it; from now on, also in a running stream, other talkers are weakened too.
 
         Parameters
         ----------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,7 @@ def read_description(metadata: Mapping[str, str], where: str) -> ModelDescriptio
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         description = ModelDescription(**fields)
         _check(description)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(f"{where}: its description is damaged ({error}); export the model again") from error
     return description
 
@@ -125,7 +126,17 @@ def _check(d: ModelDescription) -> None:
         raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")
     if len(d.macs_per_second) != d.blocks or len(d.parameters) != d.blocks:
         raise ValueError("costs are not given for every depth")
-    if len(d.anyone) not in (0, d.channels):
-        raise ValueError("the speaker vector has the wrong length")
+    if not all(_is_number(x) and 0 < x < 1e15 for x in (*d.macs_per_second, *d.parameters)):
+        raise ValueError("a cost is not a positive number")
+    if d.precision not in ("fp32", "fp16", "int8"):
+        raise ValueError(f"precision = {d.precision!r}")
+    if d.self_test and len(_unpack(d.self_test)) != d.blocks * d.window:
+        raise ValueError("the self-test has the wrong size")
+    if len(d.anyone) not in (0, d.channels) or not all(map(_is_number, d.anyone)):
+        raise ValueError("the speaker vector is not one of as many numbers as there are channels")
     if not isinstance(d.speaker_dim, int) or len(_unpack(d.speaker_projection)) != d.channels * d.speaker_dim:
         raise ValueError("the speaker projection has the wrong size")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -11,7 +11,7 @@ from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import check_card, checksum, same_weights
 
 from pse_sdk.device_table import fastest_first
-from pse_sdk.errors import ModelError, PseWarning, UsageError
+from pse_sdk.errors import ModelError, PseWarning, UsageError, how_to_install
 from pse_sdk.table_reader import usable_table
 
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "torch": ".safetensors"}
@@ -62,14 +62,14 @@ def open_file(path: Path) -> Runtime:
         try:
             from pse_sdk.runtimes.tflite import TfliteRuntime
         except ImportError:
-            raise UsageError("runtime 'tflite' needs ai-edge-litert: pip install 'pse-sdk[tflite]'") from None
+            raise UsageError(f"runtime 'tflite' needs ai-edge-litert: {how_to_install('tflite')}") from None
 
         return TfliteRuntime(path)
     if path.suffix == ".safetensors":
         try:
             from pse_sdk.runtimes.torch import TorchRuntime
         except ImportError as error:
-            raise UsageError(f"runtime 'torch' needs {error.name}: pip install 'pse-sdk[torch]'") from None
+            raise UsageError(f"runtime 'torch' needs {error.name}: {how_to_install('torch')}") from None
 
         return TorchRuntime.load(path)
     from pse_sdk.runtimes.onnx import OnnxRuntime
@@ -107,6 +107,10 @@ def _files(model: Path, preference: Sequence[str]) -> list[Path]:
 def _checked(path: Path) -> Runtime:
     check_card(path)
     runtime = open_file(path)
-    if problem := self_test.failure(runtime):
+    try:
+        problem = self_test.failure(runtime)
+    except Exception as error:  # a runtime's exceptions are its own
+        problem = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    if problem:
         raise ModelError(f"{path}: runtime {runtime.name!r} does not compute it correctly on this machine ({problem})")
     return runtime

@@ -16,7 +16,7 @@ from pse_sdk.runtimes.flatbuffer import read_metadata
 from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
 from pse_sdk.runtimes.native_log import hold_back
 
-from pse_sdk.errors import ModelError
+from pse_sdk.errors import ModelError, how_to_install
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -44,7 +44,7 @@ class TfliteRuntime:
         self.description: ModelDescription = read_description(metadata, str(path))
         if PACKAGE == "tflite-runtime" and self.description.precision == "int8":
             raise ModelError(f"{path}: tflite-runtime computes int8 models wrongly; "
-                             "pip install 'pse-sdk[tflite]' or export with --precision fp16")  # fmt: skip
+                             f"{how_to_install('tflite')} or export with --precision fp16")  # fmt: skip
         # The interpreter keeps its inputs and outputs to itself: one call at a time, whichever stream it is for.
         self._lock = threading.Lock()
         with hold_back(NOTICE):
@@ -61,11 +61,16 @@ class TfliteRuntime:
 
     def _load(self, path: Path) -> None:
         try:
-            # More threads make one frame no faster and, on a busy machine, wait for each other.
-            interpreter = Interpreter(model_path=str(path), num_threads=1)
-            signatures = interpreter.get_signature_list()
-        except (ValueError, RuntimeError) as error:
+            self._prepare(path)
+        except ModelError:
+            raise
+        except Exception as error:  # LiteRT's own, of whatever kind: a file can be damaged anywhere
             raise not_loaded(path, "LiteRT", error) from error
+
+    def _prepare(self, path: Path) -> None:
+        # More threads make one frame no faster and, on a busy machine, wait for each other.
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        signatures = interpreter.get_signature_list()
         d = self.description
         if set(signatures) != {f"{kind}_{n}" for kind in ("depth", "head") for n in range(1, d.blocks + 1)}:
             raise not_as_described(path, "signatures")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 
 
 def average(
@@ -21,5 +21,5 @@ def average(
     try:
         from pse_sdk.training.soup import average as run
     except ImportError as error:
-        raise UsageError(f"averaging needs {error.name}: pip install 'pse-sdk[train]'") from None
+        raise UsageError(f"averaging needs {error.name}: {how_to_install('train')}") from None
     run(weights, shares or [1.0] * len(weights), output)

@@ -34,7 +34,7 @@ def enhance(
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
     runtime: Annotated[str, typer.Option(help="auto (the fastest that works here), onnx, tflite or torch.")] = "auto",
     voice: Annotated[
-        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are removed too.")
+        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are weakened too.")
     ] = None,
 ) -> None:
     """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete."""

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.evaluation.compare import differences_between, differences_within
 from pse_sdk.evaluation.items import Recordings
 from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
@@ -111,7 +111,7 @@ def _mixtures(
         from pse_sdk.evaluation.mixtures import MixtureList
         from pse_sdk.training.data import data_folder
     except ImportError as error:
-        raise UsageError(f"mixtures need {error.name}: pip install 'pse-sdk[eval]', or give pairs of files with "
+        raise UsageError(f"mixtures need {error.name}: {how_to_install('eval')}, or give pairs of files with "
                          "--noisy and --clean") from None  # fmt: skip
     words = read_transcripts(transcripts) if transcripts else {}
     return MixtureList(data_folder(data), items, seed, reverberant, words)

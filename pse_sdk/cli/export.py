@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.files import write_atomically
 from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.native_log import hold_back
@@ -90,4 +90,4 @@ def _exporter(kind: Format, weights: Path) -> tuple[Callable[..., ModelDescripti
 
         return export_tflite, model, training
     except ImportError as error:
-        raise UsageError(f"exporting to .{kind.value} needs {error.name}: pip install 'pse-sdk[{extra}]'") from None
+        raise UsageError(f"exporting to .{kind.value} needs {error.name}: {how_to_install(extra)}") from None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 
 
 def index(
@@ -26,7 +26,7 @@ def index(
     try:
         from pse_sdk.training.index import index_folder, write_index
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: pip install 'pse-sdk[train]'") from None
+        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
     rows = index_folder(data, folder, kind, group_level, valid)
     write_index(data, rows)
     counts = Counter(row.split for row in rows)

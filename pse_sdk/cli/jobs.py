@@ -81,7 +81,10 @@ def _recordings(given: Path) -> list[Path]:
         if is_audio_name(path) and not path.name.startswith(".") and not _is_output(path) and path.is_file()
     )
     if not found:
-        raise UsageError(f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF)")
+        raise UsageError(
+            f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF; others, such as .m4a, have to "
+            "be converted first: ffmpeg -i IN.m4a OUT.wav)"
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.profiling.measure import Cell, Series
 
 SHOWN = {"paced": "paced, alone", "paced_under_load": "paced, under load"}
@@ -22,7 +22,7 @@ def check_plot(path: Path) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'")
+        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}")
 
 
 def draw_latencies(every: Sequence[Series], path: Path, title: str) -> None:

@@ -31,7 +31,7 @@ def live(
     sink: Annotated[str | None, typer.Option("--output", help="Loudspeaker, likewise.")] = None,
     profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
     voice: Annotated[
-        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are removed too.")
+        Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are weakened too.")
     ] = None,
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 
 if TYPE_CHECKING:
     from pse_sdk.training.reproduce.bloom import Job, Outcome
@@ -56,7 +56,7 @@ def bloom(
         from pse_sdk.training.reproduce import bloom as comparison
         from pse_sdk.training.reproduce.report import Report
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: pip install 'pse-sdk[train]'") from None
+        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
     folder = data_folder(data)

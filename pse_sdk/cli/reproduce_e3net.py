@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 
 MINUTES = 5.0
 # What this takes of a recipe: the models and the schedule are the comparison's own.
@@ -46,7 +46,7 @@ def e3net(
         from pse_sdk.training.reproduce.e3net import report, run
         from pse_sdk.training.reproduce.e3net.budget import Budget
     except ImportError as error:
-        raise UsageError(f"this needs {error.name}: pip install 'pse-sdk[train,export,eval]'") from None
+        raise UsageError(f"this needs {error.name}: {how_to_install('train,export,eval')}") from None
     if speed_only and quality_only:
         raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
     for key in (setting.partition("=")[0].strip() for setting in settings or ()):

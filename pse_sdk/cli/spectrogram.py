@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError, UsageError, how_to_install
 from pse_sdk.files import write_atomically
 
 MAX_SECONDS = 60
@@ -53,7 +53,7 @@ def draw(signals: dict[str, npt.NDArray[Any]], rate: int, path: Path, title: str
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'") from None
+        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}") from None
     figure = Figure(figsize=(10, 2.2 * len(signals) + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(signals), 1, sharex=True, squeeze=False)[:, 0]

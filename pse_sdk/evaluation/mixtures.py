@@ -159,7 +159,10 @@ def write_recordings(recordings: Recordings, folder: Path) -> None:
             if samples is not None:
                 with write_atomically(folder / kind / f"{label.name}.wav") as temporary:
                     soundfile.write(temporary, samples, SAMPLE_RATE, "PCM_16")
-    with write_atomically(folder / "labels.csv") as temporary, temporary.open("w", newline="") as file:
+    with (
+        write_atomically(folder / "labels.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         rows = csv.writer(file)
         rows.writerow(["name", "snr_db", "noise"])
         rows.writerows([label.name, label.snr_db, label.noise] for label in recordings.labels)

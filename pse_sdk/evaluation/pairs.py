@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,7 +133,10 @@ def _labels(path: Path) -> dict[str, tuple[float | None, str]]:
     for row in rows:
         snr = row.get("snr_db") or None
         try:
-            labels[_name(row["name"])] = (None if snr is None else float(snr), row.get("noise") or "")
+            value = None if snr is None else float(snr)
+            if value is not None and not math.isfinite(value):
+                raise ValueError
+            labels[_name(row["name"])] = (value, row.get("noise") or "")
         except ValueError:
             raise UsageError(f"{path}, {row['name']}: snr_db {snr!r} is not a number") from None
     return labels

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.evaluation.bootstrap import Estimate
 from pse_sdk.evaluation.report import Report, Variant, summary
 from pse_sdk.evaluation.scores import COLUMNS
@@ -27,7 +27,7 @@ def check_plot(path: Path) -> None:
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: pictures are written as {', '.join(FORMATS)}")
     if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'")
+        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}")
 
 
 def plot_report(report: Report, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from pse_sdk.files import write_atomically
 
 FORMAT = 1
 BAND_DB = 5.0
+# As many different SNRs are told one by one: test sets have four to six.
+MOST_SNRS = 8
 DIGITS = 5
 # A noise class of fewer items says little: such classes are pooled.
 FEWEST_ITEMS = 5
@@ -80,8 +83,10 @@ class Report:
         return {c: sum(int(np.isnan(v.columns[c].values).sum()) for v in self.variants) for c in self.columns}
 
     def snr_bands(self) -> dict[str, npt.NDArray[np.intp]]:
-        """Items by SNR, to the nearest multiple of 5 dB; empty if nothing is known."""
-        bands = [None if x.snr_db is None else BAND_DB * round(x.snr_db / BAND_DB) for x in self.labels]
+        """Items by SNR, as it is if few differ, else to the nearest multiple of 5 dB; empty if nothing is known."""
+        bands = [x.snr_db for x in self.labels]
+        if len({*bands} - {None}) > MOST_SNRS:
+            bands = [None if snr is None else BAND_DB * math.floor(snr / BAND_DB + 0.5) for snr in bands]
         known = sorted({band for band in bands if band is not None})
         return {f"{band:g} dB": np.flatnonzero([b == band for b in bands]) for band in known}
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.evaluation.items import Item, Samples
 from pse_sdk.evaluation.metrics import si_sdr
 
@@ -137,7 +137,7 @@ def choose_metrics(asked: Iterable[str], has_targets: bool, has_words: bool) -> 
             raise UsageError(f"{key} needs the words that are said: give --transcripts")
         missing = [package for package in metric.packages if importlib.util.find_spec(package) is None]
         if missing:
-            raise UsageError(f"{key} needs {', '.join(missing)}: pip install 'pse-sdk[eval]', or choose others with "
+            raise UsageError(f"{key} needs {', '.join(missing)}: {how_to_install('eval')}, or choose others with "
                              "--metrics (si_sdr needs nothing)")  # fmt: skip
     return chosen
 

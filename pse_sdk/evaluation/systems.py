@@ -14,7 +14,7 @@ from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import PseWarning, UsageError
 from pse_sdk.evaluation.alignment import delay
 from pse_sdk.evaluation.items import SAMPLE_RATE, Item, Recordings, Samples, read_mono
-from pse_sdk.evaluation.pairs import check_lengths, matching
+from pse_sdk.evaluation.pairs import audio_by_name, check_lengths, matching
 from pse_sdk.profiling.frames import Time, TimedDepth
 from pse_sdk.runtimes.bundled import bundled_models, find_model
 from pse_sdk.runtimes.select import SUFFIXES, open_runtime
@@ -24,8 +24,8 @@ UNPROCESSED = "unprocessed"
 # Depths take turns, so that a machine that slows down slows down all.
 TURNS, FRAMES_PER_TURN = 10, 50
 
-# Of a folder's files, how many are looked at for a delay, and how much of one is no matter.
-LISTENED, TOLERATED_MS = 3, 0.2
+# Of a folder's files, how many are looked at for a delay. A single sample costs a waveform metric many dB.
+LISTENED = 3
 
 
 @dataclass(frozen=True)
@@ -127,12 +127,12 @@ class Folder:
     depths: tuple[None] = (None,)
 
     def open(self) -> Output:
-        cache: dict[str, Path] = {}
+        files: dict[str, Path] = {}
 
         def read(item: Item, _: int | None) -> Samples:
-            if item.label.name not in cache:
-                cache.update(matching([item.label.name], self.folder, "enhanced file"))
-            return read_mono(cache[item.label.name])
+            if not files:  # where it is used: a worker searches the folder once
+                files.update(audio_by_name(self.folder))
+            return read_mono(files[item.label.name])
 
         return read
 
@@ -142,11 +142,11 @@ class Folder:
         check_lengths({label.name: label.seconds for label in recordings.labels}, files, self.folder)
         output_of = self.open()
         first = [recordings.load(number) for number in range(min(LISTENED, len(files)))]
-        late_ms = 1e3 / SAMPLE_RATE * float(np.median([delay(output_of(item, None), item.noisy) for item in first]))
-        if abs(late_ms) > TOLERATED_MS:
+        late = round(float(np.median([delay(output_of(item, None), item.noisy) for item in first])))
+        if late:
             message = (
-                f"{self.folder}: the files are {late_ms:+.1f} ms late, by the first {len(first)}; SI-SDR and TSOS "
-                "compare samples in place: shift the files first"
+                f"{self.folder}: the files are {late:+d} samples ({1e3 * late / SAMPLE_RATE:+.2f} ms) late, by the "
+                f"first {len(first)}; SI-SDR and TSOS compare samples in place: shift the files first"
             )
             warnings.warn(message, PseWarning, stacklevel=2)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError, UsageError, how_to_install
 from pse_sdk.live.device import Ends
 from pse_sdk.pcm import MAX_RATE, MIN_RATE
 
@@ -115,7 +115,7 @@ def _sounddevice() -> ModuleType:
     try:
         import sounddevice
     except ImportError:
-        raise UsageError("live audio needs sounddevice: pip install 'pse-sdk[live]'") from None
+        raise UsageError(f"live audio needs sounddevice: {how_to_install('live')}") from None
     except OSError:  # sounddevice is there and the library that it binds is not
         raise UsageError(
             "live audio needs the PortAudio library: install it with the system's package manager "

@@ -63,11 +63,14 @@ def pdccrn_complexity(config: PdccrnConfig) -> DepthCost:
 def _cost(stack: BloomStack, depth: int) -> DepthCost:
     trunk = [stack.encoder, stack.bottleneck, *stack.blocks[:depth]]
     running = [*trunk, stack.heads[depth - 1]]
+    macs = _count_matrices(running)
+    if stack.bottleneck.speaker is not None:  # the embedding is projected once, when somebody is enrolled
+        macs -= _count_matrices([stack.bottleneck.speaker])
     return DepthCost(
         depth=depth,
         parameters=_count(running),
         parameters_with_heads=_count([*trunk, *stack.heads[:depth]]),
-        macs_per_second=_count_matrices(running) * stack.config.frames_per_second,
+        macs_per_second=macs * stack.config.frames_per_second,
     )
 
 

@@ -58,7 +58,8 @@ def competing(competition: Competition) -> Iterator[None]:
         for process in running:
             _place(psutil.Process(process.pid), competition)
             assert process.stdout is not None
-            process.stdout.readline()
+            if not process.stdout.readline():
+                raise UsageError("a competing process ended by itself: measure without load (--load 0)")
         yield
     finally:
         for process in running:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.files import write_atomically
 from pse_sdk.simulate.replay import Replay
 from pse_sdk.simulate.trace import LoadTrace
@@ -23,7 +23,7 @@ def plot_replays(replays: list[tuple[LoadTrace, Replay, Replay]], path: Path, ti
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'") from None
+        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}") from None
     figure = Figure(figsize=(12, 2.0 * len(replays) + 0.9), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(replays), 1, squeeze=False)[:, 0]

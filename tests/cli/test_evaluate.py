@@ -39,7 +39,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for kind, samples in (("clean", clean[part]), ("noisy", noisy[part]), ("better", better)):
             (folder / kind).mkdir(exist_ok=True)
             soundfile.write(folder / kind / f"{number}.flac", samples, 16000)
-    (folder / "labels.csv").write_text("name,snr_db,noise\n0,2.4,engine\n1,2.1,engine\n")
+    (folder / "labels.csv").write_text("name,snr_db,noise\n0,2.5,engine\n1,2.5,engine\n")
     return folder
 
 
@@ -65,7 +65,7 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
         "--markdown", tmp_path / "r.md", "--plot", tmp_path / "r.png",
     )  # fmt: skip
     assert (code, err.count("wrote")) == (0, 3)
-    for row in ("unprocessed", "mine 1", "mine 3", "mine 3 - better", "0 dB (2)"):
+    for row in ("unprocessed", "mine 1", "mine 3", "mine 3 - better", "2.5 dB (2)"):
         assert row in out
     report = json.loads((tmp_path / "r.json").read_text())
     assert [(v["system"], v["depth"]) for v in report["variants"]] == [

@@ -1,5 +1,7 @@
 """Delays are found to the sample, through noise and filtering."""
 
+import warnings
+
 import numpy as np
 import pytest
 import soundfile
@@ -21,13 +23,16 @@ def test_a_shifted_signal_is_as_late_as_it_was_shifted(samples: int) -> None:
 
 
 def test_files_that_are_late_are_told(tmp_path) -> None:
-    for kind, shift in (("noisy", 0), ("good", 0), ("late", 320)):
+    for kind, shift in (("noisy", 0), ("good", 0), ("late", 320), ("early", -1)):
         (tmp_path / kind).mkdir()
         soundfile.write(tmp_path / kind / "a.wav", np.roll(0.1 * SPEECH, shift), 16000)
     recordings = find_recordings(tmp_path / "noisy", None)
-    with pytest.warns(PseWarning, match=r"the files are \+20.0 ms late"):
-        Folder("late", tmp_path / "late").check(recordings)
-    Folder("good", tmp_path / "good").check(recordings)
+    for kind, told in (("late", r"\+320 samples \(\+20\.00 ms\) late"), ("early", r"-1 samples \(-0\.06 ms\) late")):
+        with pytest.warns(PseWarning, match=told):
+            Folder(kind, tmp_path / kind).check(recordings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Folder("good", tmp_path / "good").check(recordings)
 
 
 def test_silence_is_not_late() -> None:

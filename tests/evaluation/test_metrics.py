@@ -65,6 +65,8 @@ def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
     same = np.array([True] * 100 + [False] * 100)
     assert equal_error_rate(np.where(same, 1.0, 0.0), same) == 0
     assert equal_error_rate(np.where(same, 0.0, 1.0), same) == pytest.approx(1, abs=0.02)
+    for order in (same, ~same):
+        assert equal_error_rate(np.zeros(len(order)), order) == pytest.approx(0.5)
     # Two unit normals two apart cross where each has 15.9 % on the wrong side.
     rng = np.random.default_rng(0)
     many = np.repeat(same, 200)

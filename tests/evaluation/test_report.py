@@ -73,6 +73,15 @@ def test_gains_are_from_the_unprocessed_and_those_have_none(report: Report) -> N
 
 def test_items_are_grouped_by_snr_and_by_noise_where_there_are_enough(report: Report) -> None:
     assert {band: len(items) for band, items in report.snr_bands().items()} == {"-5 dB": 4, "0 dB": 4, "5 dB": 4}
+    halves = [dataclasses.replace(label, snr_db=2.5 + 5 * (i % 4)) for i, label in enumerate(report.labels)]
+    assert list(dataclasses.replace(report, labels=tuple(halves)).snr_bands()) == [
+        "2.5 dB",
+        "7.5 dB",
+        "12.5 dB",
+        "17.5 dB",
+    ]
+    many = [dataclasses.replace(label, snr_db=1.1 * i - 2) for i, label in enumerate(report.labels)]
+    assert list(dataclasses.replace(report, labels=tuple(many)).snr_bands()) == ["0 dB", "5 dB", "10 dB"]
     assert {name: len(items) for name, items in report.noise_classes().items()} == {"rain": 7, "others": 5}
 
 

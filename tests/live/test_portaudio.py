@@ -175,7 +175,7 @@ def test_devices_are_listed_with_the_systems_choice(sounddevice: ModuleType) -> 
 
 def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(sdk.UsageError, match=r"pip install 'pse-sdk\[live\]'"):
+    with pytest.raises(sdk.UsageError, match=r"pip install \"\.\[live\]\""):
         PortAudioDuplex()
 
 

@@ -19,6 +19,13 @@ def test_bloom_net_has_the_papers_parameters_and_macs_at_every_depth() -> None:
     assert macs == pytest.approx([0.53, 0.80, 1.07, 1.33, 1.60, 1.87], rel=0.06)
 
 
+def test_a_voice_costs_no_frame_anything() -> None:
+    config = preset("small")
+    with_voices, without = complexity(config), complexity(config.replace(speaker_dim=0))
+    assert [c.macs_per_second for c in with_voices] == [c.macs_per_second for c in without]
+    assert with_voices[0].parameters > without[0].parameters
+
+
 def test_the_shipped_preset_costs_at_most_a_third_at_depth_one() -> None:
     costs = complexity(preset("small"))
     assert costs[0].macs_per_second <= costs[-1].macs_per_second / 3

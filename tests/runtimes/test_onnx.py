@@ -1,5 +1,6 @@
 """The ONNX runtime: what it says of a model, and what it refuses."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def _with_metadata(source: Path, target: Path, changes: dict[str, str | None]) -
         ({FORMAT_KEY: "2"}, "model format 2"),
         ({DESCRIPTION_KEY: "{"}, "description is damaged"),
         ({DESCRIPTION_KEY: '{"name": "x"}'}, "description is damaged"),
+        ({DESCRIPTION_KEY: "[]"}, "description is damaged"),
     ],
 )
 def test_a_model_of_another_kind_is_refused(
@@ -100,9 +102,29 @@ def test_a_model_of_another_kind_is_refused(
         OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", changes))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"self_test": "x"},
+        {"self_test": "AAAA"},
+        {"precision": "int3"},
+        {"macs_per_second": ["a", "b", "c"]},
+        {"parameters": [float("nan"), 1, 1]},
+        {"parameters": [-1, 1, 1]},
+        {"anyone": ["a", "b"]},
+    ],
+    ids=str,
+)
+def test_a_description_that_was_tampered_with_is_refused(tiny_model: Path, tmp_path: Path, changes: dict) -> None:
+    text = {p.key: p.value for p in onnx.load(tiny_model).metadata_props}[DESCRIPTION_KEY]
+    changed = json.dumps(json.loads(text) | changes)
+    with pytest.raises(ModelError, match="description is damaged"):
+        OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", {DESCRIPTION_KEY: changed}))
+
+
 def test_a_description_that_does_not_fit_the_graph_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     text = {p.key: p.value for p in onnx.load(tiny_model).metadata_props}[DESCRIPTION_KEY]
-    wrong = text.replace('"window": 320', '"window": 640')
+    wrong = text.replace('"cell_size": ', '"cell_size": 1')
     assert wrong != text
     with pytest.raises(ModelError, match="inputs are not what its description says"):
         OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", {DESCRIPTION_KEY: wrong}))

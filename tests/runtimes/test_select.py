@@ -64,7 +64,7 @@ def test_a_runtime_that_is_not_installed_is_passed_over(pair: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "pse_sdk.runtimes.tflite", None)
     assert open_runtime("auto", pair).name == "onnx"
     for name in ("tflite", "auto"):
-        with pytest.raises(UsageError, match=r"needs ai-edge-litert: pip install 'pse-sdk\[tflite\]'"):
+        with pytest.raises(UsageError, match=r"needs ai-edge-litert: pip install \"\.\[tflite\]\""):
             open_runtime(name, DATA / "tiny-fp32.tflite")
 
 
@@ -78,6 +78,21 @@ def test_a_runtime_that_fails_its_self_test_is_passed_over_with_one_warning(
     assert len(caught) == 1
     with pytest.raises(ModelError, match="does not compute it correctly"):
         open_runtime("auto", DATA / "tiny-fp32.tflite")
+
+
+def test_a_runtime_that_breaks_while_it_loads_or_runs_is_passed_over_with_one_warning(
+    pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Node 7 failed to prepare.\nand more")
+
+    monkeypatch.setattr("pse_sdk.runtimes.tflite.TfliteRuntime.run", fail)
+    with pytest.warns(PseWarning, match=r"m\.tflite.*Node 7.*'onnx' is used instead"):
+        assert open_runtime("auto", pair).name == "onnx"
+    monkeypatch.undo()
+    monkeypatch.setattr("pse_sdk.runtimes.tflite.TfliteStream.step", fail)
+    with pytest.warns(PseWarning, match=r"m\.tflite.*Node 7 failed to prepare\.\).*'onnx' is used instead"):
+        assert open_runtime("auto", pair).name == "onnx"
 
 
 @pytest.mark.parametrize("damaged", ["m.tflite", "m.tflite.json"])

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pocketsphinx import Decoder
 
+from pse_sdk.errors import UsageError
+
 Samples = npt.NDArray[np.float32]
 
 # Much wider than the defaults, with which 31 % of the words of 40 clean accented sentences came out wrong instead
@@ -32,6 +34,9 @@ class SentenceRecogniser:
         self._decoder = Decoder(loglevel="FATAL", samprate=16000, **BEAMS)
         known = {normalise(sentence) for sentence in sentences}
         self.sentences = sorted(s for s in known if s and all(self._decoder.lookup_word(w) for w in s.split()))
+        if not self.sentences:
+            raise UsageError("wer: PocketSphinx, which knows English, can pronounce none of the sentences whole; leave "
+                             "wer out of --metrics")  # fmt: skip
         choices = " | ".join(self.sentences)
         self._decoder.add_jsgf_string("sentences", f"#JSGF V1.0; grammar sentences; public <sentence> = {choices};")
         self._decoder.activate_search("sentences")

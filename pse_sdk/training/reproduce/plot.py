@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.files import write_atomically
 from pse_sdk.training.reproduce.paper import PAPER, TITLES
 from pse_sdk.training.reproduce.score import Gains
@@ -32,7 +32,7 @@ def plot_gains(panels: Mapping[str, Mapping[str, Gains]], path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("pictures need matplotlib: pip install 'pse-sdk[plot]'") from None
+        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}") from None
     drawn: dict[str, Mapping[str, Any]] = {f"{kind} blocks, our data": rows for kind, rows in panels.items()} | {
         "convtasnet blocks, the paper's table": PAPER
     }

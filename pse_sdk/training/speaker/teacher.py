@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.models.speaker_encoder import SpeakerEncoder
 from pse_sdk.training.augment import Samples
 
@@ -104,6 +104,6 @@ def _teacher() -> Any:
     try:
         from resemblyzer import VoiceEncoder
     except ImportError as error:
-        raise UsageError(f"the teacher needs {error.name}: pip install 'pse-sdk[teacher]', then "
+        raise UsageError(f"the teacher needs {error.name}: {how_to_install('teacher')}, then "
                          "pip install --no-deps resemblyzer") from None  # fmt: skip
     return VoiceEncoder("cpu", verbose=False)

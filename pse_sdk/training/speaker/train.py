@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from pse_sdk.files import write_atomically
 from pse_sdk.models.checkpoint import save_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.training.augment import Samples
@@ -151,7 +153,7 @@ def train_encoder(recipe: EncoderRecipe, data: Path | None, output: Path) -> Pat
     output.mkdir(parents=True, exist_ok=True)
     speech, noise, rooms = (load_clips(folder, kind, "train") for kind in ("speech", "noise", "rir"))
     segments = cut(speech, recipe.speeds)
-    teacher = _teacher(speech, segments, output / "teacher.npy")
+    teacher = _teacher(speech, segments, output)
     reduction = Reduction.fit(teacher, recipe.model.dim)
     damage = Damage(noise, rooms, recipe.damage)
     voices = DamagedVoices(speech, damage, segments, reduction.apply(teacher), recipe)
@@ -167,11 +169,14 @@ def train_encoder(recipe: EncoderRecipe, data: Path | None, output: Path) -> Pat
     return path
 
 
-def _teacher(speech: Clips, segments: Sequence[Segment], cache: Path) -> npt.NDArray[np.float32]:
+def _teacher(speech: Clips, segments: Sequence[Segment], output: Path) -> npt.NDArray[np.float32]:
+    """The teacher's embeddings of all segments, kept under a name that says which segments they are of."""
+    asked = repr([(speech.clips[s.clip].path, s.start, s.length, s.speed) for s in segments])
+    cache = output / f"teacher-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
     if cache.exists():
         kept: npt.NDArray[np.float32] = np.load(cache, allow_pickle=False)
-        if len(kept) == len(segments):
-            return kept
+        return kept
     embeddings = teacher_embeddings((segment.read(speech) for segment in segments), len(segments))
-    np.save(cache, embeddings)
+    with write_atomically(cache) as temporary:
+        np.save(temporary, embeddings)
     return embeddings

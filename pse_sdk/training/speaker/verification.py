@@ -15,9 +15,13 @@ def equal_error_rate(scores: npt.NDArray[np.floating], same: npt.NDArray[np.bool
     same : [pairs], whether the pair is of one voice; both kinds must occur
     """
     order = np.argsort(-scores, kind="stable")
-    accepted_same = np.cumsum(same[order])
-    accepted_other = np.cumsum(~same[order])
+    # Pairs of one score are accepted together, so only the last of them is a threshold; above all of them, none is.
+    thresholds = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    accepted_same, accepted_other = (np.append(0, np.cumsum(kind[order])[thresholds]) for kind in (same, ~same))
     refused = 1 - accepted_same / accepted_same[-1]
     accepted = accepted_other / accepted_other[-1]
-    at = int(np.argmin(np.abs(refused - accepted)))
-    return float((refused[at] + accepted[at]) / 2)
+    # Where the two rates cross, between two thresholds: `refused` falls from 1 to 0, `accepted` rises from 0 to 1.
+    after = int(np.argmax(accepted >= refused))
+    gap_before, gap = refused[after - 1] - accepted[after - 1], refused[after] - accepted[after]
+    share = gap_before / (gap_before - gap)
+    return float(accepted[after - 1] + share * (accepted[after] - accepted[after - 1]))
