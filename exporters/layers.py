@@ -25,7 +25,8 @@ def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> str:
 
 
 def write_bottleneck(g: GraphWriter, bottleneck: Bottleneck, h: str, speaker: str) -> str:
-    features = write_layer_norm(g, bottleneck.norm, write_prelu(g, bottleneck.prelu, h))
+    features = write_prelu(g, bottleneck.prelu, h, "bottleneck.prelu")
+    features = write_layer_norm(g, bottleneck.norm, features, "bottleneck.norm")
     z = write_linear(g, bottleneck.projection, features, "bottleneck.projection")
     if bottleneck.power_projection is not None:
         power = write_linear(g, bottleneck.power_projection, _log_power(g, bottleneck, h), "bottleneck.power")
@@ -42,7 +43,8 @@ def _log_power(g: GraphWriter, bottleneck: Bottleneck, h: str) -> str:
 
 
 def write_head(g: GraphWriter, head: Head, z: str, h: str, name: str) -> str:
-    masked = write_linear(g, head.mask, write_prelu(g, head.prelu, write_layer_norm(g, head.norm, z)), f"{name}.mask")
+    read = write_prelu(g, head.prelu, write_layer_norm(g, head.norm, z, f"{name}.norm"), f"{name}.prelu")
+    masked = write_linear(g, head.mask, read, f"{name}.mask")
     return g.one("MatMul", g.one("Mul", g.one("Sigmoid", masked), h), g.weight(head.decoder, f"{name}.decoder"))
 
 
@@ -50,11 +52,11 @@ def write_e3net_block(
     g: GraphWriter, block: E3NetBlock, x: str, hidden: str, cell: str, name: str
 ) -> tuple[str, str, str]:
     """Hidden and cell are [1, channels]; the LSTM operator wants and gives [1, 1, channels]."""
-    normalised = g.one("Unsqueeze", write_layer_norm(g, block.lstm_norm, x), g.constant([1]))
+    normalised = g.one("Unsqueeze", write_layer_norm(g, block.lstm_norm, x, f"{name}.lstm_norm"), g.constant([1]))
     y, hidden, cell = write_lstm(g, block.lstm, normalised, hidden, cell, f"{name}.lstm")
     remembered = g.one("Squeeze", y, g.constant([1, 2]))
-    inner = write_layer_norm(g, block.feed_norm, g.one("Add", x, remembered))
-    inner = write_prelu(g, block.prelu, write_linear(g, block.expand, inner, f"{name}.expand"))
+    inner = write_layer_norm(g, block.feed_norm, g.one("Add", x, remembered), f"{name}.feed_norm")
+    inner = write_prelu(g, block.prelu, write_linear(g, block.expand, inner, f"{name}.expand"), f"{name}.prelu")
     z = g.one("Add", remembered, write_linear(g, block.reduce, inner, f"{name}.reduce"))
     return z, g.one("Squeeze", hidden, g.constant([0])), g.one("Squeeze", cell, g.constant([0]))
 
@@ -64,8 +66,8 @@ def write_convtasnet_block(
 ) -> tuple[str, str, str]:
     """Hidden is [1, (kernel - 1) * width], cell [1, 2 * STATISTICS]."""
     first, second = g.op("Split", cell, g.constant([STATISTICS, STATISTICS]), outputs=2, axis=1)
-    y = write_prelu(g, block.expand_prelu, write_linear(g, block.expand, x, f"{name}.expand"))
-    y, first = _write_channel_norm(g, block.expand_norm, y, first)
+    y = write_prelu(g, block.expand_prelu, write_linear(g, block.expand, x, f"{name}.expand"), f"{name}.expand_prelu")
+    y, first = _write_channel_norm(g, block.expand_norm, y, first, f"{name}.expand_norm")
     history = g.one("Reshape", hidden, g.constant([block.kernel - 1, block.width]))
     extended = g.one("Concat", history, y, axis=0)
     kept = g.one("Slice", extended, g.constant([-(block.kernel - 1)]), g.constant([2**31]), g.constant([0]))
@@ -78,13 +80,14 @@ def write_convtasnet_block(
         group=block.width,
     )
     y = g.one("Transpose", g.one("Squeeze", convolved, g.constant([0])), perm=[1, 0])
-    y, second = _write_channel_norm(g, block.depthwise_norm, write_prelu(g, block.depthwise_prelu, y), second)
+    y = write_prelu(g, block.depthwise_prelu, y, f"{name}.depthwise_prelu")
+    y, second = _write_channel_norm(g, block.depthwise_norm, y, second, f"{name}.depthwise_norm")
     z = write_linear(g, block.reduce, y, f"{name}.reduce")
     return z, hidden, g.one("Concat", first, second, axis=1)
 
 
-def _write_channel_norm(g: GraphWriter, norm: ChannelNorm, x: str, statistics: str) -> tuple[str, str]:
-    gain, bias = g.weight(norm.gain, g.unique("gain")), g.weight(norm.bias, g.unique("bias"))
+def _write_channel_norm(g: GraphWriter, norm: ChannelNorm, x: str, statistics: str, name: str) -> tuple[str, str]:
+    gain, bias = g.weight(norm.gain, f"{name}.gain"), g.weight(norm.bias, f"{name}.bias")
     if norm.kind == "frame":
         return g.one("LayerNormalization", x, gain, bias, axis=-1, epsilon=norm.eps), statistics
     # As ChannelNorm._cumulative: running means of x and x^2, [frames, 1] each.
@@ -149,13 +152,13 @@ def quantise(weight: Tensor) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float
     return matrix.t().contiguous().numpy(), scale.numpy()
 
 
-def write_layer_norm(g: GraphWriter, norm: nn.LayerNorm, x: str) -> str:
-    gain, bias = g.weight(norm.weight, g.unique("gain")), g.weight(norm.bias, g.unique("bias"))
+def write_layer_norm(g: GraphWriter, norm: nn.LayerNorm, x: str, name: str) -> str:
+    gain, bias = g.weight(norm.weight, f"{name}.gain"), g.weight(norm.bias, f"{name}.bias")
     return g.one("LayerNormalization", x, gain, bias, axis=-1, epsilon=norm.eps)
 
 
-def write_prelu(g: GraphWriter, prelu: nn.PReLU, x: str) -> str:
-    return g.one("PRelu", x, g.weight(prelu.weight, g.unique("slope")))
+def write_prelu(g: GraphWriter, prelu: nn.PReLU, x: str, name: str) -> str:
+    return g.one("PRelu", x, g.weight(prelu.weight, f"{name}.slope"))
 
 
 def gates(weight: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ def _write_conv(g: GraphWriter, conv: ComplexConv, x: str, before: str, name: st
     extended = g.one("Concat", before, x, axis=2)
     pads = [0, conv.padding, 0, conv.padding]
     y = g.one("Conv", extended, g.weight(weight, name), g.weight(bias, f"{name}.bias"), strides=[1, 2], pads=pads)
-    return write_prelu(g, conv.prelu, y)
+    return write_prelu(g, conv.prelu, y, f"{name}.prelu")
 
 
 def _write_transposed_conv(g: GraphWriter, conv: ComplexTransposedConv, x: str, before: str, name: str) -> str:
@@ -145,7 +145,7 @@ def _write_transposed_conv(g: GraphWriter, conv: ComplexTransposedConv, x: str, 
         pads=[0, conv.padding, 0, conv.padding],
         output_padding=[0, 1],
     )
-    return y if conv.prelu is None else write_prelu(g, conv.prelu, y)
+    return y if conv.prelu is None else write_prelu(g, conv.prelu, y, f"{name}.prelu")
 
 
 @torch.no_grad()

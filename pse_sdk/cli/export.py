@@ -1,4 +1,4 @@
-"""``pse export``: trained weights to a model file. Needs the ``[export]`` or the ``[tflite-export]`` extra."""
+"""``pse export``: trained weights to a model file, or back. Needs the ``[export]`` or ``[tflite-export]`` extra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.files import write_atomically
-from pse_sdk.runtimes.bundled import card_path, checksum
+from pse_sdk.runtimes.bundled import card_path, checksum, find_model
 from pse_sdk.runtimes.native_log import hold_back
 
 if TYPE_CHECKING:
@@ -37,16 +37,28 @@ class Format(str, Enum):
 
 def export(
     weights: Annotated[
-        Path, typer.Argument(metavar="MODEL.safetensors", help="What `pse train` or `pse reproduce` wrote.")
+        Path,
+        typer.Argument(
+            metavar="MODEL.safetensors",
+            help="What `pse train` or `pse reproduce` wrote; or a bundled model's name or .onnx file, to read back.",
+        ),
     ],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.onnx or OUT.tflite.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="OUT.onnx or OUT.tflite; OUT.safetensors for weights read back.")
+    ],
     kind: Annotated[
         Format | None, typer.Option("--format", help="Kind of file; what OUT's name says if not given.")
     ] = None,
     precision: Annotated[Precision, typer.Option(help="Weights as fp32, fp16 or int8.")] = Precision.fp16,
     name: Annotated[str | None, typer.Option(help="What the model calls itself; OUT if not given.")] = None,
 ) -> None:
-    """Export trained weights as one file that runs at any depth, checked against torch, with a card beside it."""
+    """Export trained weights as one file that runs at any depth, checked against torch, with a card beside it.
+
+    To OUT.safetensors: read the weights of an exported stack back, rounded as it stores them, for training to go on.
+    """
+    if output.suffix == ".safetensors" and kind is None:
+        _read_back(weights, output)
+        return
     if output.suffix not in [f".{known.value}" for known in ([kind] if kind else Format)]:
         raise UsageError(f"{output}: the name of a model file ends in .{kind.value if kind else 'onnx or .tflite'}")
     write, model, training = _exporter(Format(output.suffix[1:]), weights)
@@ -65,6 +77,18 @@ def export(
         f"wrote {output}: {depths}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
         highlight=False,
     )
+
+
+def _read_back(model: Path, output: Path) -> None:
+    path = find_model(str(model))
+    try:
+        from pse_sdk.exporters.read_back import read_back
+        from pse_sdk.models.checkpoint import save_stack
+    except ImportError as error:
+        raise UsageError(f"reading weights back needs {error.name}: {how_to_install('export')}") from None
+    stack, training = read_back(path)
+    save_stack(stack, output, training)
+    Console(stderr=True, soft_wrap=True).print(f"wrote {output}: the weights of {path.name}", highlight=False)
 
 
 def _exporter(kind: Format, weights: Path) -> tuple[Callable[..., ModelDescription], Any, dict[str, Any]]:

@@ -245,3 +245,12 @@ def test_a_recording_is_enhanced_by_the_runtime_that_was_asked_for(run, tmp_path
     code, text = run("enhance", source, "--model", model, "--runtime", "onnx")
     assert code == 1
     assert "runtime 'onnx' needs tiny-int8.onnx beside" in text
+
+
+def test_weights_of_an_exported_file_are_read_back_for_training_to_go_on(run, tmp_path: Path, tiny_model: Path) -> None:
+    code, text = run("export", tiny_model, tmp_path / "back.safetensors")
+    assert (code, "the weights of tiny.onnx" in text) == (0, True), text
+    assert run("export", tmp_path / "back.safetensors", tmp_path / "again.onnx")[0] == 0
+    (tmp_path / "foreign.onnx").write_text("nothing of ours")
+    code, text = run("export", tmp_path / "foreign.onnx", tmp_path / "no.safetensors")
+    assert (code, "foreign.onnx" in text, len(text.strip().splitlines())) == (1, True, 1), text

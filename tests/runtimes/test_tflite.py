@@ -141,7 +141,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (lambda content: content[:-100], "m.tflite: "),
         (lambda content: content.replace(b"pse_sdk.format", b"abc_def.format"), "not a pse-sdk model"),
         (lambda content: content.replace(b'"blocks": 3', b'"blocks": x'), "description is damaged"),
-        (lambda content: content.replace(b'"cell_size": 24', b'"cell_size": 42'), "inputs are not what its description"),
+        (
+            lambda content: content.replace(b'"cell_size": 24', b'"cell_size": 42'),
+            "inputs are not what its description",
+        ),
         (lambda content: content.replace(b"head_3", b"tail_3"), "signatures are not what its description"),
     ],
 )
