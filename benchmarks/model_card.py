@@ -31,6 +31,8 @@ DATA = [
     "ESC-50, clips under CC0 or CC BY (CC BY 3.0)",
     "babble mixed from the training speakers (CC BY 4.0)",
     "ambient engine, street, rain, appliance, music and nature recordings (CC0, CC BY, Apache-2.0, public domain)",
+    "music and effects from Debian's games and sound packages (benchmarks/package_noise.txt lists them; GPL, CC BY-SA, "
+    "CC BY, CC0 and other licences that are free by Debian's guidelines)",
     "room responses simulated with pyroomacoustics",
 ]
 

@@ -9,7 +9,6 @@ utterances, through `Enhancer.enroll`. Needs the [train] and [eval] extras.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from pse_sdk.evaluation.metrics.recognition import SentenceRecogniser, normalise
 from pse_sdk.evaluation.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
 from pse_sdk.training.augment import gain_for_snr, gain_to_level, in_room
 from pse_sdk.training.data import SAMPLE_RATE, Clip, data_folder, load_clips
+from pse_sdk.workers import worker_pool
 
 Samples = np.ndarray
 Scores = dict[str, float]
@@ -296,7 +296,7 @@ def main(
         "long": ("long", list(range(long_items))),
     }
     results: dict[str, list[Scores]] = {}
-    with ProcessPoolExecutor(processes, initializer=_start, initargs=(model, folder, items)) as pool:
+    with worker_pool(processes, _start, (model, folder, items)) as pool:
         for name, (method, numbers) in tasks.items():
             scored = list(track(pool.map(partial(_score, method), numbers), name, total=len(numbers)))
             results[name] = [_summary([item[depth] for item in scored]) for depth in range(len(scored[0]))]
