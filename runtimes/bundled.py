@@ -27,11 +27,6 @@ def bundled_files(name: str) -> list[Path]:
     return [path for kind in KINDS if (path := _folder() / f"{name}{kind}").is_file()]
 
 
-def model_card(name: str) -> dict[str, Any]:
-    """What is known of a bundled model: data, recipe, seed, scores per depth, sha256."""
-    return _read_card(bundled_files(name)[0])
-
-
 def find_model(model: str | Path | None) -> Path:
     """The file of a bundled model (by name; None for the default one) or of a user's own (a path).
 
