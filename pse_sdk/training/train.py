@@ -143,9 +143,9 @@ def _must_be_of(output: Path, recipe: Recipe) -> None:
     """Raise `UsageError` if the run in ``output`` trains another model: its weights would not fit."""
     begun = json.loads((output / RECIPE).read_text())["model"]
     asked = json.loads(json.dumps(recipe.to_dict()))["model"]
-    changed = [key for key in asked if asked[key] != begun.get(key)]
+    changed = [key for key in asked if key in begun and asked[key] != begun[key]]
     if changed:
-        raise UsageError(f"{output}: begun with model.{changed[0]} = {begun.get(changed[0])}, not {asked[changed[0]]}: "
+        raise UsageError(f"{output}: begun with model.{changed[0]} = {begun[changed[0]]}, not {asked[changed[0]]}: "
                          "--resume needs the same model; begin anew in another folder")  # fmt: skip
 
 
