@@ -5,6 +5,7 @@ python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/precision.json
 python benchmarks/personal.py --output docs/personal.json
+python benchmarks/others.py --output docs/others.json
 python benchmarks/results.py
 
 The page has no table for figures that are not there.
@@ -17,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pse_sdk.evaluation.compare import differences_within
 from pse_sdk.evaluation.report import load_report
-from pse_sdk.evaluation.tables import breakdowns, overview
+from pse_sdk.evaluation.tables import breakdowns, differences, overview
 from pse_sdk.models import complexity, preset
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -44,6 +46,7 @@ def main() -> None:
         *(part for sheet in (overview(quality), *breakdowns(quality)) for part in (sheet.to_markdown(), "")),
         "![A noisy recording and the output of every depth](spectrogram.png)",
         "",
+        *_others(),
         "## Speed",
         "",
         "One frame of 10 ms, one thread, ONNX Runtime, x86-64 with VNNI; candidates take turns within one run. The "
@@ -63,6 +66,25 @@ def main() -> None:
     ]
     (DOCS / "results.md").write_text("\n".join(page), encoding="utf-8")
     print(f"wrote {DOCS / 'results.md'}")
+
+
+def _others() -> list[str]:
+    path = DOCS / "others.json"
+    if not path.is_file():
+        return []
+    report = load_report(path)
+    return [
+        "## Beside others",
+        "",
+        "The same mixtures through suppressors that PyPI has, each on one thread, measured in one run with ours in "
+        "LiteRT (`benchmarks/others.py`, which says how each is run). NSNet2's time is that of whole recordings, "
+        "RNNoise's holds the way to 48 kHz and back; that of ours is of frames back to back.",
+        "",
+        overview(report).to_markdown(),
+        "",
+        differences(differences_within(report)).to_markdown(),
+        "",
+    ]
 
 
 def _speed(speed: dict[str, Any]) -> list[str]:

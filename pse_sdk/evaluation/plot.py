@@ -77,7 +77,8 @@ def _line(
     panel.errorbar(costs, middle, bars, fmt="o-", ms=5, lw=1.3, capsize=2.5, elinewidth=0.8, color=colour,
                    label=variants[0].system)  # fmt: skip
     for cost, y, variant in zip(costs, middle, variants, strict=True):
-        panel.annotate(str(variant.depth), (cost, y), (4, -11), textcoords="offset points", fontsize=8, color=colour)
+        depth = str(variant.depth or "")
+        panel.annotate(depth, (cost, y), (4, -11), textcoords="offset points", fontsize=8, color=colour)
 
 
 def _level(panels: Any, e: Estimate, colour: str, label: str) -> None:

@@ -144,9 +144,8 @@ def _cell(e: Estimate, digits: int, signed: bool = False, mark: bool = False) ->
 
 def _cost(variant: Variant) -> tuple[Cell, Cell]:
     cost = variant.cost
-    if not cost.ms_per_frame or cost.macs_per_second is None:
-        return Cell(""), Cell("")
-    return Cell(f"{cost.ms_per_frame:.3f}"), Cell(f"{cost.macs_per_second / 1e6:.0f}")
+    ms, macs = cost.ms_per_frame, cost.macs_per_second
+    return Cell(f"{ms:.3f}" if ms else ""), Cell(f"{macs / 1e6:.0f}" if macs else "")
 
 
 def _of(report: Report) -> str:

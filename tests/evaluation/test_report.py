@@ -13,6 +13,7 @@ from pse_sdk.evaluation.bootstrap import Values
 from pse_sdk.evaluation.compare import differences_between, differences_within
 from pse_sdk.evaluation.plot import check_plot, plot_report
 from pse_sdk.evaluation.report import Report, load_report, save_report, summary
+from pse_sdk.evaluation.systems import Cost
 from pse_sdk.evaluation.tables import breakdowns, differences, notes, overview, to_markdown
 
 
@@ -121,6 +122,12 @@ def test_tables_show_figures_with_their_intervals(report: Report) -> None:
     page = to_markdown(report, [differences(differences_within(report))])
     assert re.search(r"\| good 2 - flat \| \+\d\.\d\d\* \(\+\d\.\d\d \+\d\.\d\d\) \| -5.0\* \(-5.0 -5.0\) \|", page)
     assert "WER % by SNR" in page
+
+
+def test_a_system_whose_multiplications_nobody_knows_still_shows_its_time(report: Report) -> None:
+    timed = dataclasses.replace(report.variants[-1], cost=Cost(0.5))
+    sheet = overview(dataclasses.replace(report, variants=(*report.variants[:-1], timed)))
+    assert [cell.text for cell in sheet.rows[-1][-2:]] == ["0.500", ""]
 
 
 def test_outputs_that_could_not_be_scored_are_counted(report: Report) -> None:
