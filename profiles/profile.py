@@ -142,7 +142,7 @@ def describe_profile(name: str) -> str:
 def _parse(text: str, name: str, where: str) -> Profile:
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # more than TOMLDecodeError: numbers of 5000 digits, deep nesting
         raise ProfileError(f"profile {where}: not valid TOML: {error}") from error
     return _checked(values, name, where)
 

@@ -22,6 +22,7 @@ MAX_CHANNELS = 64
 STREAMED_WAV_BYTES = 0x7FFF0000
 # What libsndfile takes for the length of a FLAC file that was written to a pipe is far above this.
 MAX_FRAMES = 1 << 40
+READABLE = {".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64", ".au", ".caf"}
 # libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
 WRITABLE = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
 
@@ -86,8 +87,8 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
 
 
 def is_audio_name(path: Path) -> bool:
-    """Whether a file's ending is one that soundfile can read."""
-    return path.suffix.lower() in (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64")
+    """Whether a file's ending is one of those that recordings have and soundfile can read."""
+    return path.suffix.lower() in READABLE
 
 
 def _check(file: soundfile.SoundFile, path: Path) -> None:

@@ -27,14 +27,15 @@ class DepthChange:
         self._frames = 0
         self._before_rest: tuple[int, int, int] | None = None
         self._rested = 0
-        self._ran = 0
+        self.ran = 0
+        """Blocks that the last frame was to run."""
         self.kept = 0
         """Blocks whose states the frame at hand goes on from; those above it start from zeros."""
 
     def next(self, wanted: int) -> tuple[int, int]:
         """(blocks to run, head to hear) of the next frame; both 0 for bypass."""
         self._rest_or_return(wanted)
-        self._ran = wanted
+        self.ran = wanted
         if self._warm is None or wanted <= self._warm:
             self._warm, self._rising = wanted, 0
             return wanted, wanted
@@ -48,13 +49,13 @@ class DepthChange:
 
     def _rest_or_return(self, wanted: int) -> None:
         """Remember how things stood when blocks go to rest, and go on from there if they come back soon."""
-        self.kept = self._ran
-        if wanted < self._ran and self._before_rest is None and self._warm is not None:
+        self.kept = self.ran
+        if wanted < self.ran and self._before_rest is None and self._warm is not None:
             self._before_rest, self._rested = (self._warm, self._rising, self._frames), 0
         if self._before_rest is None:
             return
         warm, rising, frames = self._before_rest
-        if self._ran < wanted <= max(warm, rising):
+        if self.ran < wanted <= max(warm, rising):
             self.kept = wanted
             self._warm = min(warm, wanted)
             self._rising, self._frames = (rising, frames) if wanted == rising else (0, 0)

@@ -40,6 +40,23 @@ PIECE_S = 3.0
 
 
 @dataclass(frozen=True)
+class Enrolment:
+    """A recording as `enrol` takes it.
+
+    Parameters
+    ----------
+    audio : [samples] at 16 kHz
+    clipped : share of the samples at full scale, as they were recorded: of the worst channel, before resampling, which
+        leaves nothing to be seen of it
+    replaced : how many samples were no audio and are now silence
+    """
+
+    audio: Float32
+    clipped: float = 0.0
+    replaced: int = 0
+
+
+@dataclass(frozen=True)
 class EnrolmentReport:
     """What was measured on an enrolment recording.
 
@@ -58,13 +75,12 @@ class EnrolmentReport:
 
 
 def enrol(
-    audio: Float32, enhance: Callable[[Float32], Float32], encoder: SpeakerEncoderRuntime, name: str
+    recorded: Enrolment, enhance: Callable[[Float32], Float32], encoder: SpeakerEncoderRuntime, name: str
 ) -> tuple[VoiceProfile, EnrolmentReport]:
     """A voice profile from a recording.
 
     Parameters
     ----------
-    audio : [samples] at 16 kHz
     enhance : plain enhancement, [samples] -> [samples] aligned: tells speech from noise
     name : of the recording, for messages
 
@@ -73,7 +89,7 @@ def enrol(
     AudioError
         Too short, silent, clipped or noisy, with the measured value.
     """
-    audio = audio[: int(LONGEST_S * SAMPLE_RATE)]
+    audio = recorded.audio[: int(LONGEST_S * SAMPLE_RATE)]
     seconds = len(audio) / SAMPLE_RATE
     _check_level(audio, name)
     clean = enhance(audio)
@@ -82,7 +98,7 @@ def enrol(
         seconds=seconds,
         speech_s=float(active.sum()) * FRAME / SAMPLE_RATE,
         snr_db=_snr_db(audio, clean, active),
-        clipped=_clipped(audio),
+        clipped=recorded.clipped,
     )
     _check(report, name)
     spoken = audio[: len(active) * FRAME][np.repeat(_widen(active), FRAME)]
@@ -106,17 +122,17 @@ def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tu
         return np.concatenate(blocks), int(file.samplerate), str(path)
 
 
-def to_mono_16k(audio: npt.NDArray[Any], sample_rate: int) -> Float32:
+def prepare(audio: npt.NDArray[Any], sample_rate: int) -> Enrolment:
     """[samples] or [samples, channels] of any kind that `Enhancer` takes -> the mean channel, cleaned, at 16 kHz."""
     check_rate(sample_rate)
     PcmFormat.of(audio)
     longest = int(LONGEST_S * sample_rate)
-    channels = [sanitise(channel)[0] for channel in to_channels(audio[:longest])]
+    cleaned = [sanitise(channel) for channel in to_channels(audio[:longest])]
+    channels = [channel for channel, _ in cleaned]
     mono: Float32 = np.mean(np.stack(channels), axis=0, dtype=np.float32)
-    if sample_rate == SAMPLE_RATE or not len(mono):
-        return mono
-    out: Float32 = soxr.resample(mono, sample_rate, SAMPLE_RATE)
-    return out
+    if sample_rate != SAMPLE_RATE and len(mono):
+        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
+    return Enrolment(mono, max(_clipped(channel) for channel in channels), sum(bad for _, bad in cleaned))
 
 
 def open_speaker_encoder(description: ModelDescription) -> SpeakerEncoderRuntime:

@@ -16,6 +16,8 @@ def check_writable(path: Path) -> None:
     path = path.resolve()
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: exists and is not a file; choose another output")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -27,7 +27,8 @@ def check_output(enhanced: npt.NDArray[np.float32], noisy: npt.NDArray[np.float3
     peak = np.abs(enhanced).max()
     # This runs for every frame: what was heard is looked at only where the output is that loud.
     if not peak <= LARGEST and not peak <= LARGEST * np.abs(noisy).max():
-        raise ModelError("the model's output is not finite: its file may be damaged, export or install it again")
+        raise ModelError(f"the model's output is no audio (up to {peak:.3g} times full scale): its file may be "
+                         "damaged, export or install it again")  # fmt: skip
     return enhanced
 
 

@@ -13,9 +13,9 @@ from pse_sdk.enrolment import (
     EnrolmentReport,
     enrol,
     open_speaker_encoder,
+    prepare,
     project_voice,
     read_enrolment,
-    to_mono_16k,
 )
 from pse_sdk.pipeline import Float32
 from pse_sdk.recording import Recording
@@ -79,7 +79,9 @@ class Personal:
     ) -> tuple[VoiceProfile, EnrolmentReport]:
         """As `enroll`, but nothing changes here, and what was measured on the recording is told as well."""
         encoder = open_speaker_encoder(self.description)
-        return enrol(to_mono_16k(audio, sample_rate), self._enhance_for_all, encoder, name)
+        recorded = prepare(audio, sample_rate)
+        self._replaced(recorded.replaced)
+        return enrol(recorded, self._enhance_for_all, encoder, name)
 
     def set_voice(self, voice: VoiceProfile | str | Path | None) -> None:
         """Remove everybody but this voice, also in a running stream; None keeps every voice.

@@ -93,7 +93,8 @@ class Pipeline:
         """Enhance the frame at hand, with ``rest`` (where given) in pauses.
 
         States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
-        pause. After long digital silence the model begins anew. `pse_sdk.silence` has what was measured.
+        pause. A rise in depth waits for the onset. After long digital silence the model begins anew. `pse_sdk.silence`
+        has what was measured.
 
         Raises
         ------
@@ -106,11 +107,14 @@ class Pipeline:
         if self._silent * self._hop_s >= LONG_SILENCE_S:
             self._begin_anew()
         self._silent = 0
+        self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
+        if rest and self.resting:
+            # Blocks that wake up now would not run, and be heard cold after their warm-up.
+            depth = min(depth, max(self._change.ran, rest.depth))
         ran, head = self._change.next(depth)
         if ran > self._change.kept:
             self.stream.forget(self._change.kept)
         self._heard = head
-        self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
         if rest and self.resting:
             ran, head = min(ran, rest.depth), min(head, rest.depth)
         if ran == 0:

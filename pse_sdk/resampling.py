@@ -58,7 +58,8 @@ class Resampler:
     def _produce(self, until: int) -> Float32:
         if until <= self._given:
             return np.zeros(0, np.float32)
-        n = np.arange(self._given, until)
+        # 64 bits wherever it runs: NumPy's own integers have 32 on some systems, full after five minutes at 44.1 kHz.
+        n = np.arange(self._given, until, dtype=np.int64)
         centre, phase = n * self.down // self.up, n * self.down % self.up
         taps = self._bank.shape[1]
         windows = np.lib.stride_tricks.sliding_window_view(self._buffer, taps)[centre - self.half + 1 - self._start]

@@ -7,8 +7,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
+
+from pse_sdk.errors import UsageError
 
 
 @contextmanager
@@ -19,12 +22,16 @@ def worker_pool(
 
     If the block fails or is interrupted they are killed at once, whatever they are at: a pool as such would finish all
     that it was given first, and a worker whose parent was killed would wait for more for ever.
+
+    Raises `UsageError` if a worker dies.
     """
     # Started afresh: a copy of a process that has an inference session open can wait for its threads for ever.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin, (start, arguments)) as pool:
         try:
             yield pool
+        except BrokenProcessPool as error:
+            raise UsageError("a worker process ended by itself (was the memory full?): try it with fewer") from error
         except BaseException:
             workers = list((pool._processes or {}).values())
             pool.shutdown(wait=False, cancel_futures=True)

@@ -49,7 +49,8 @@ class SpeakerEncoderRuntime:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise ModelError(f"no speaker encoder at {path}; install pse-sdk again")
+            raise ModelError(f"no speaker encoder at {path}: `pse train-encoder` writes OUTPUT/encoder.onnx; if it is "
+                             "the one that comes with pse-sdk, install that again")  # fmt: skip
         try:
             self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
             metadata = self._session.get_modelmeta().custom_metadata_map

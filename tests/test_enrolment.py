@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 import pse_sdk as sdk
-from pse_sdk.enrolment import SAMPLE_RATE, enrol
+from pse_sdk.enrolment import SAMPLE_RATE, enrol, prepare
 from tests.conftest import voice
 
 ENCODER = SpeakerEncoderRuntime(speaker_encoder_path())
@@ -20,7 +21,7 @@ def unchanged(audio: np.ndarray) -> np.ndarray:
 
 
 def measured(audio: np.ndarray, enhance=unchanged):
-    return enrol(audio, enhance, ENCODER, "me.wav")
+    return enrol(prepare(audio, SAMPLE_RATE), enhance, ENCODER, "me.wav")
 
 
 def test_a_good_recording_gives_a_profile_and_what_was_measured() -> None:
@@ -54,6 +55,22 @@ def test_level_silence_and_length_hardly_change_the_embedding_and_another_voice_
 def test_a_recording_that_will_not_do_is_told_the_measured_value(audio: np.ndarray, message: str) -> None:
     with pytest.raises(sdk.AudioError, match=rf"^me\.wav: .*{message}"):
         measured(audio)
+
+
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, 44100, 48000])
+def test_clipping_is_seen_at_any_rate_and_in_any_channel(rate: int) -> None:
+    loud = np.clip(20 * soxr.resample(voice(3), SAMPLE_RATE, rate), -1, 1)
+    share = prepare(loud, rate).clipped
+    assert share > 0.1
+    assert prepare(np.stack([0.1 * loud, loud], axis=1), rate).clipped == pytest.approx(share)
+    assert prepare((32767 * loud).astype(np.int16), rate).clipped == pytest.approx(share, rel=0.05)
+    assert prepare(0.1 * loud, rate).clipped == 0
+
+
+def test_samples_that_are_no_audio_are_counted() -> None:
+    audio = voice(3)
+    audio[100:400] = np.nan
+    assert prepare(audio, SAMPLE_RATE).replaced == 300
 
 
 def test_a_noisy_recording_is_refused_with_its_snr() -> None:

@@ -49,3 +49,13 @@ def test_it_holds_back_four_milliseconds_at_most(rate: int) -> None:
     resampler = Resampler(rate, 16000)
     produced = sum(len(resampler.push(np.zeros(1, np.float32))) for _ in range(rate // 10))
     assert 1600 - produced <= 0.004 * 16000 + 1
+
+
+def test_hours_later_it_is_the_same_also_where_integers_have_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    arange = np.arange
+    monkeypatch.setattr(np, "arange", lambda *bounds, dtype=np.int32: arange(*bounds, dtype=dtype))
+    signal = np.random.default_rng(0).standard_normal(2000).astype(np.float32)
+    fresh, late = Resampler(44100, 16000), Resampler(44100, 16000)
+    periods = 4_000_000  # of 441 samples in and 160 out: 11 hours
+    late._received, late._start, late._given = 441 * periods, late._start + 441 * periods, 160 * periods
+    np.testing.assert_array_equal(late.push(signal), fresh.push(signal))

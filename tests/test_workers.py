@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pse_sdk.errors import UsageError
 from pse_sdk.workers import worker_pool
 
 
@@ -39,3 +40,8 @@ def test_a_failure_ends_the_others_at_once(tmp_path: Path) -> None:
             done.result()
     assert not any(psutil.pid_exists(int(path.name)) for path in tmp_path.iterdir() if path.name.isdigit())
     assert not (tmp_path / "finished").exists()
+
+
+def test_a_worker_that_dies_is_one_clear_error() -> None:
+    with pytest.raises(UsageError, match="a worker process ended by itself"), worker_pool(1) as pool:
+        pool.submit(os._exit, 9).result()

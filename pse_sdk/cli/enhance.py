@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pse_sdk.audio import open_audio, read_blocks, write_audio
-from pse_sdk.cli.jobs import SUFFIX, Job, plan
+from pse_sdk.cli.jobs import SUFFIX, Job, file_identity, plan, skipped
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import PseError
+from pse_sdk.errors import PseError, UsageError
 
 
 def enhance(
@@ -44,13 +44,20 @@ def enhance(
     shown = depth if depth is not None else enhancer.profile.max_depth or enhancer.max_depth
     console = Console(stderr=True, soft_wrap=True)
     failed: list[Path] = []
+    written: set[object] = set()
+    for line in skipped(inputs):
+        console.print(line, markup=False, highlight=False)
     with _progress(console) as progress:
         for job in jobs:
             task = progress.add_task(job.source.name, total=None)
             try:
+                # Only now can a name that differs by case be known to be the same file.
+                if file_identity(job.target) in written:
+                    raise UsageError(f"{job.target}: was just written, by another name; enhance {job.source} alone")
                 started = time.perf_counter()
                 seconds = _enhance_file(enhancer, job, progress, task)
                 took = time.perf_counter() - started
+                written.add(file_identity(job.target))
                 progress.console.print(
                     f"{job.source} -> {job.target}  {seconds:.1f} s in {took:.1f} s "
                     f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}, {enhancer.runtime}",

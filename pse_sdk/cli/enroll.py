@@ -11,7 +11,7 @@ from rich.console import Console
 from pse_sdk.cli.jobs import file_identity
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import AudioError, UsageError
 
 
 def enroll(
@@ -22,6 +22,8 @@ def enroll(
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
 ) -> None:
     """Learn a voice, for `pse enhance --voice`. The profile holds no sound and stays on this device."""
+    if recording.is_dir():
+        raise AudioError(f"{recording}: is a folder, not a recording")
     target = output or recording.with_suffix(".voice")
     if file_identity(target) == file_identity(recording):
         raise UsageError(f"{target}: would overwrite the recording; choose another output")

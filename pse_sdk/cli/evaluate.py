@@ -14,13 +14,14 @@ from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.evaluation.compare import differences_between, differences_within
 from pse_sdk.evaluation.items import Recordings
 from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
-from pse_sdk.evaluation.plot import check_plot, plot_report
+from pse_sdk.evaluation.plot import plot_report
 from pse_sdk.evaluation.report import Report, load_report, save_report
 from pse_sdk.evaluation.run import Scored, evaluate
 from pse_sdk.evaluation.scores import METRICS, choose_metrics
 from pse_sdk.evaluation.systems import find_systems
 from pse_sdk.evaluation.tables import Sheet, breakdowns, differences, notes, overview, to_markdown
-from pse_sdk.files import write_atomically
+from pse_sdk.files import check_writable, write_atomically
+from pse_sdk.pictures import check_picture
 from pse_sdk.runtimes.bundled import DEFAULT_MODEL
 
 SEED = 2026
@@ -91,12 +92,13 @@ def evaluate_command(
     if output:
         save_report(report, output)
     compared = _compared(report, earlier)
-    _print(report, compared)
     if markdown:
         with write_atomically(markdown) as temporary:
             temporary.write_text(to_markdown(report, compared), encoding="utf-8")
     if plot:
         plot_report(report, plot)
+    # Last: a reader that ends, as `head` does, takes the command with it.
+    _print(report, compared)
     for path in filter(None, (output, markdown, plot)):
         progress.print(f"wrote {path}", markup=False, highlight=False)
 
@@ -146,7 +148,6 @@ def _print(report: Report, compared: list[Sheet]) -> None:
 def _check(plot: Path | None, *files: Path | None) -> None:
     """Tell of a file that could not be written before the work, not after."""
     if plot:
-        check_plot(plot)
-    for path in (plot, *files):
-        if path and not path.resolve().parent.is_dir():
-            raise UsageError(f"{path}: there is no folder {path.parent}")
+        check_picture(plot)
+    for path in filter(None, files):
+        check_writable(path)

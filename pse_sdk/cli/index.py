@@ -28,7 +28,7 @@ def index(
     except ImportError as error:
         raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
     rows = index_folder(data, folder, kind, group_level, valid)
-    write_index(data, rows)
+    write_index(data, folder, rows)
     counts = Counter(row.split for row in rows)
     groups = {row.speaker or row.category for row in rows} - {""}
     Console(soft_wrap=True, highlight=False).print(

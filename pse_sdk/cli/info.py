@@ -59,8 +59,15 @@ def _runtimes() -> Table:
     table = Table("runtime", "package", "version", title="Runtimes", title_justify="left")
     for name, package in (("onnx", "onnxruntime"), ("tflite", "ai-edge-litert"), ("torch", "torch")):
         present = importlib.util.find_spec(package.replace("-", "_")) is not None
-        table.add_row(name, package, metadata.version(package) if present else "not installed")
+        table.add_row(name, package, _version(package) if present else "not installed")
     return table
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # the module of another distribution, such as onnxruntime-gpu
+        return "unknown"
 
 
 def _machine() -> str:

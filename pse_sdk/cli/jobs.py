@@ -12,6 +12,8 @@ from pse_sdk.audio import is_audio_name
 from pse_sdk.errors import UsageError
 
 SUFFIX = "-clean"
+# Recordings that libsndfile cannot read.
+UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".mov", ".mkv", ".webm"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
     Raises `UsageError` where something would be overwritten that is an input, or written twice.
     """
     folder = _folder(inputs, output)
-    jobs = [Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given)]
+    jobs = [
+        Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given, folder)
+    ]
     sources = {file_identity(job.source) for job in jobs}
     targets = Counter(file_identity(job.target) for job in jobs)
     for job in jobs:
@@ -71,21 +75,45 @@ def _target(source: Path, given: Path, folder: Path | None, output: str | None) 
     return source.with_name(f"{source.stem}{SUFFIX}{source.suffix}") if output is None else Path(output)
 
 
-def _recordings(given: Path) -> list[Path]:
-    """A file itself, or the recordings in a folder; not hidden files, nor what an earlier run wrote."""
+def skipped(inputs: Sequence[Path]) -> list[str]:
+    """A line for each folder that holds recordings of kinds that cannot be read: nobody named them one by one."""
+    lines = []
+    for given in filter(Path.is_dir, inputs):
+        kinds = Counter(path.suffix.lower() for path in _visible(given) if path.suffix.lower() in UNREADABLE)
+        if kinds:
+            lines.append(
+                f"{given}: left out {sum(kinds.values())} file(s) of a kind that cannot be read "
+                f"({', '.join(sorted(kinds))}); convert them first: `ffmpeg -i IN{min(kinds)} OUT.wav`"
+            )
+    return lines
+
+
+def _recordings(given: Path, output: Path | None) -> list[Path]:
+    """A file itself, or the recordings in a folder; not hidden ones, nor what an earlier run wrote."""
     if not given.is_dir():
         return [given]
-    found = sorted(
+    # In a folder below the given one, all is an earlier run's; in the given one itself, recordings would be replaced.
+    ours = output.resolve() if output is not None and output.resolve() != given.resolve() else None
+    found = [
         path
-        for path in given.rglob("*")
-        if is_audio_name(path) and not path.name.startswith(".") and not _is_output(path) and path.is_file()
-    )
+        for path in _visible(given)
+        if is_audio_name(path) and not _is_output(path) and not (ours and path.resolve().is_relative_to(ours))
+    ]
     if not found:
         raise UsageError(
             f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF; others, such as .m4a, have to "
             "be converted first: ffmpeg -i IN.m4a OUT.wav)"
         )
     return found
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Files in a folder and in those below it, none of them hidden."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def _is_output(path: Path) -> bool:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.profiling.measure import Cell, Series
 
 SHOWN = {"paced": "paced, alone", "paced_under_load": "paced, under load"}
-
-
-def check_plot(path: Path) -> None:
-    """Raises `UsageError` for a picture that could not be drawn later."""
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}")
 
 
 def draw_latencies(every: Sequence[Series], path: Path, title: str) -> None:

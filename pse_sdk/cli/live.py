@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -73,12 +74,10 @@ def _run(session: LiveSession, console: Console, name: str, blocks: int, seconds
     with (
         pressed_keys() as pressed,
         Live(panel(status, name, blocks), console=console, transient=True, auto_refresh=False) as view,
+        suppress(KeyboardInterrupt),
     ):
         while seconds is None or time.monotonic() - begin < seconds:
-            try:
-                time.sleep(WATCH_S)
-            except KeyboardInterrupt:
-                break
+            time.sleep(WATCH_S)
             if not _obey(session, pressed()):
                 break
             status = session.watch()

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pse_sdk.cli.device_report import comparison, report
-from pse_sdk.cli.latency_plot import check_plot, draw_latencies
+from pse_sdk.cli.latency_plot import draw_latencies
 from pse_sdk.errors import UsageError
 from pse_sdk.files import check_writable, write_atomically
+from pse_sdk.pictures import check_picture
 from pse_sdk.profiling.candidates import Candidate, find_candidates
-from pse_sdk.profiling.competitors import Competition, competing
+from pse_sdk.profiling.competitors import Competition, competing, own_nice
 from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.frames import WARM_UP
 from pse_sdk.profiling.measure import Plan, Series, measure
@@ -41,7 +42,10 @@ def profile_device(
     load: Annotated[
         int | None, typer.Option(min=0, max=1024, help="Competing processes; one per core if not given, 0 for none.")
     ] = None,
-    load_nice: Annotated[int, typer.Option(min=-20, max=19, help="Nice level of the competing processes.")] = 0,
+    load_nice: Annotated[
+        int | None,
+        typer.Option(min=-20, max=19, help="Nice level of the competing processes; the own if not given."),
+    ] = None,
     load_cores: Annotated[
         str, typer.Option(metavar="0,1,...", help="Cores that the competing processes stay on.")
     ] = "",
@@ -59,9 +63,8 @@ def profile_device(
         a, b = ((str(path), read_table(path)) for path in compare)
         console.print(comparison(a, b))
         return
-    if plot is not None:
-        check_plot(plot)
-    competition = Competition(psutil.cpu_count() or 1 if load is None else load, load_nice, _cores(load_cores))
+    nice = own_nice() if load_nice is None else load_nice
+    competition = Competition(psutil.cpu_count() or 1 if load is None else load, nice, _cores(load_cores))
     candidates, skipped = find_candidates(model or [], runtime or [])
     path = _checked(output, plot)
     with competing(competition):
@@ -75,13 +78,13 @@ def profile_device(
     meter.measure_idle(IDLE_S)
     every = _measure(candidates, plan, meter, notes)
     table = make_table([series.measured() for series in every], busy, competition)
+    save_table(add_earlier(table, path), path)
     console.print(report(table))
     if meter.missing:
         notes.print(f"energy was not measured: {meter.missing}; CPU s/s, the median CPU seconds of a second of audio, "
                     "stand for it")  # fmt: skip
     if busy > DISTURBED:
         notes.print(f"the machine was {busy:.0%} busy before the measuring began: measure again when it is idle")
-    save_table(add_earlier(table, path), path)
     notes.print(f"wrote {path}")
     if plot is not None:
         with write_atomically(plot) as temporary:
@@ -92,7 +95,7 @@ def profile_device(
 def _checked(output: Path | None, plot: Path | None) -> Path:
     """Where the table is written, once that and the plot are known to be possible."""
     if plot is not None:
-        check_writable(plot)
+        check_picture(plot)
     path = output or default_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pse_sdk.errors import TraceError
+from pse_sdk.pictures import check_picture
 from pse_sdk.profiles import load_profile
 from pse_sdk.simulate.compare import CONTROLLER, ORACLE, compare, missed_targets
 from pse_sdk.simulate.library import LIBRARY, synthetic_trace
@@ -36,6 +37,8 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON instead of a table.")] = False,
 ) -> None:
     """Replay load traces through the depth controller and score it. Nothing is timed: the same in, the same out."""
+    if plot:
+        check_picture(plot)
     asked = load_profile(profile)
     loaded = [_trace(name, seed) for name in traces or LIBRARY]
     results = [(trace, compare(trace, asked)) for trace in loaded]

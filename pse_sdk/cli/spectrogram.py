@@ -12,8 +12,9 @@ from rich.console import Console
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, UsageError, how_to_install
+from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
+from pse_sdk.pictures import check_picture
 
 MAX_SECONDS = 60
 FLOOR_DB = -90
@@ -29,11 +30,10 @@ def spectrogram(
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
 ) -> None:
     """Draw spectrograms of a recording before and after enhancement."""
+    if source.is_dir():
+        raise AudioError(f"{source}: is a folder, not a recording")
     target = output or source.with_name(f"{source.stem}.png")
-    if target.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"{target}: pictures are written as .png, .pdf or .svg")
-    if not target.parent.is_dir():
-        raise AudioError(f"{target}: there is no folder {target.parent}")
+    check_picture(target)
     samples, rate = _first_minute(source)
     enhancer = Enhancer(profile, model=model)
     shown = {"before": samples}
@@ -49,11 +49,9 @@ def spectrogram(
 
 def draw(signals: dict[str, npt.NDArray[Any]], rate: int, path: Path, title: str) -> None:
     """One spectrogram under the other, all on one scale of dB below the first signal's maximum."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}") from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, 2.2 * len(signals) + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(signals), 1, sharex=True, squeeze=False)[:, 0]

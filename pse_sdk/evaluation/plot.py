@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.evaluation.bootstrap import Estimate
 from pse_sdk.evaluation.report import Report, Variant, summary
 from pse_sdk.evaluation.scores import COLUMNS
 from pse_sdk.evaluation.tables import HEADLINES
 from pse_sdk.files import write_atomically
 
-FORMATS = (".png", ".pdf", ".svg")
-
 COSTS: dict[str, Callable[[Variant], float | None]] = {
     "ms per frame (median, one thread)": lambda v: v.cost.ms_per_frame,
     "million multiplications per second": lambda v: v.cost.macs_per_second and v.cost.macs_per_second / 1e6,
 }
-
-
-def check_plot(path: Path) -> None:
-    """Raise `UsageError` for a picture that could not be drawn later."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: pictures are written as {', '.join(FORMATS)}")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}")
 
 
 def plot_report(report: Report, path: Path) -> None:

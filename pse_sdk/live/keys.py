@@ -1,4 +1,4 @@
-"""Single keys from a terminal, without waiting and without Enter."""
+"""Single keys from a terminal, without waiting and without Enter. Arrows and other special keys count for nothing."""
 
 from __future__ import annotations
 
@@ -25,14 +25,22 @@ if sys.platform == "win32":
     def _windows_keys() -> str:
         keys = ""
         while msvcrt.kbhit():
-            keys += msvcrt.getwch()
+            key = msvcrt.getwch()
+            if key in "\x00\xe0":  # a special key, named by what follows
+                msvcrt.getwch()
+            else:
+                keys += key
         return keys
 
 else:
     import os
+    import re
     import select
     import termios
     import tty
+
+    # What a terminal sends for arrows, function keys and the like (ECMA-48's control sequences, and SS3).
+    SPECIAL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
     @contextmanager
     def _unbuffered() -> Iterator[None]:
@@ -45,4 +53,4 @@ else:
 
     def _posix_keys() -> str:
         ready, _, _ = select.select([sys.stdin], [], [], 0)
-        return os.read(sys.stdin.fileno(), 64).decode(errors="ignore") if ready else ""
+        return SPECIAL.sub("", os.read(sys.stdin.fileno(), 64).decode(errors="ignore")) if ready else ""

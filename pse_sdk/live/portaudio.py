@@ -61,8 +61,7 @@ class PortAudioDuplex:
                  latency_s: float | None = None) -> None:  # fmt: skip
         self._sd = _sounddevice()
         found_in, found_out = _find(self._sd, source, "input"), _find(self._sd, sink, "output")
-        # By full name from now on: numbers change when something is plugged in.
-        self._devices = (_full_name(self._sd, found_in), _full_name(self._sd, found_out))
+        self._devices = tuple((int(d["index"]), _full_name(self._sd, d)) for d in (found_in, found_out))
         self._channels = (_channels(found_in, "input"), _channels(found_out, "output"))
         self.name = f"{found_in['name']} -> {found_out['name']}"
         self.rate = rate or min(max(int(found_in["default_samplerate"]), MIN_RATE), MAX_RATE)
@@ -80,9 +79,7 @@ class PortAudioDuplex:
             played[:] = mono[:, None]
 
         # Two streams: one for both sides needs a device that has both, and stumbles over PulseAudio's.
-        sides = zip(
-            (self._sd.InputStream, self._sd.OutputStream), self._devices, self._channels, (capture, play), strict=True
-        )
+        streams, callbacks = (self._sd.InputStream, self._sd.OutputStream), (capture, play)
         try:
             if self._opened_before:
                 # PortAudio lists devices only when it starts: what was plugged in since is not there otherwise.
@@ -90,9 +87,12 @@ class PortAudioDuplex:
                     self._sd._terminate()
                 self._sd._initialize()
             self._opened_before = True
-            for kind, device, channels, callback in sides:
-                stream = kind(samplerate=self.rate, blocksize=block, device=device, channels=channels, dtype="float32",
-                              latency=self._latency, callback=callback)  # fmt: skip
+            for stream_of, kind, found, channels, callback in zip(
+                streams, ("input", "output"), self._devices, self._channels, callbacks, strict=True
+            ):
+                stream = stream_of(samplerate=self.rate, blocksize=block, device=_again(self._sd, *found, kind),
+                                   channels=channels, dtype="float32", latency=self._latency,
+                                   callback=callback)  # fmt: skip
                 self._streams.append(stream)
             for stream in self._streams:
                 stream.start()
@@ -137,6 +137,15 @@ def _find(sd: ModuleType, wanted: str | None, kind: str) -> dict[str, Any]:
         raise AudioError(f"no {kind} device {wanted!r} ({_first_line(error)}); "
                          "`pse live --list-devices` shows what there is") from error  # fmt: skip
     return found
+
+
+def _again(sd: ModuleType, index: int, name: str, kind: str) -> int | str:
+    """The number of the device that was found: numbers change when something is plugged in, and names can be twins.
+
+    Its name if it is gone: PortAudio then says so.
+    """
+    there = {i: _full_name(sd, d) for i, d in enumerate(sd.query_devices()) if d[f"max_{kind}_channels"]}
+    return index if there.get(index) == name else next((i for i, n in there.items() if n == name), name)
 
 
 def _full_name(sd: ModuleType, device: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,14 @@ import psutil
 
 from pse_sdk.errors import UsageError
 
+# How programs for `python -c` begin: without this they import from the folder that the user stands in.
+INSTALLED_ONLY = "import sys; sys.path[:] = [folder for folder in sys.path if folder]\n"
+
 # Copies memory of the size of a cache for ever, and ends with its parent: with the pipe that it reads from.
+# Ctrl-C in the terminal reaches it too, and is its parent's to answer.
 COMPETITOR = """
-import os, sys, threading
+import os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 here = bytearray(4 << 20)
 there = bytes(here)
@@ -67,9 +73,14 @@ def competing(competition: Competition) -> Iterator[None]:
             process.communicate()
 
 
+def own_nice() -> int:
+    """The level of the process that asks: only root can have competitors at a lower one."""
+    return 0 if sys.platform == "win32" else os.nice(0)
+
+
 def _start() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", COMPETITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", INSTALLED_ONLY + COMPETITOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -77,7 +88,8 @@ def _place(process: psutil.Process, competition: Competition) -> None:
     try:
         process.nice(_priority(competition.nice))
     except (psutil.Error, OSError) as error:
-        raise UsageError(f"nice level {competition.nice} is not allowed here ({error}): choose 0 to 19") from error
+        allowed = f"choose {own_nice()} to 19"
+        raise UsageError(f"nice level {competition.nice} is not allowed here ({error}): {allowed}") from error
     if competition.cores:
         _pin(process, competition.cores)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pse_sdk.errors import ModelError
+from pse_sdk.profiling.competitors import INSTALLED_ONLY
 
 # Arguments: runtime, model file. NumPy and psutil are there before the clock starts.
 PROBE = """
@@ -51,7 +52,7 @@ class Footprint:
 def measure_footprint(runtime: str, model: Path) -> Footprint:
     """Load ``model`` with the runtime of that name in a process of its own. Raises `ModelError` where it ends badly."""
     run = subprocess.run(
-        [sys.executable, "-c", PROBE, runtime, str(model)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", INSTALLED_ONLY + PROBE, runtime, str(model)], capture_output=True, text=True, check=False
     )
     try:
         return Footprint(*json.loads(run.stdout))

@@ -7,23 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.files import write_atomically
 from pse_sdk.simulate.replay import Replay
 from pse_sdk.simulate.trace import LoadTrace
 
-FORMATS = (".png", ".pdf", ".svg")
-
 
 def plot_replays(replays: list[tuple[LoadTrace, Replay, Replay]], path: Path, title: str) -> None:
-    """One panel per (trace, controller's replay, oracle's replay). Raises `UsageError` without matplotlib."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: pictures are written as {', '.join(FORMATS)}")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(f"pictures need matplotlib: {how_to_install('plot')}") from None
+    """One panel per (trace, controller's replay, oracle's replay)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(12, 2.0 * len(replays) + 0.9), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(replays), 1, squeeze=False)[:, 0]

@@ -66,6 +66,8 @@ def through_codec(x: Samples, codec: Codec, kbps: float) -> Samples:
     # libsndfile's Opus: level 0 is 256 kbit/s per channel, level 1 is 6, linear between.
     level = 1 - (kbps - 6) / 250 if codec.kbps else None
     file = io.BytesIO()
+    # libsndfile's GSM turns what lies above full scale round, into the loudest samples of the other sign.
+    x = np.clip(x, -1, 1 - 2**-15)
     soundfile.write(file, x, codec.rate, codec.subtype, format=codec.format, compression_level=level)
     file.seek(0)
     decoded: Samples = soundfile.read(file, dtype="float32")[0]

@@ -85,15 +85,21 @@ def data_folder(option: Path | None) -> Path:
     return folder
 
 
-def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None) -> Clips:
+def holds(folder: Path, kind: str, split: str) -> bool:
+    """Whether the index names recordings of this kind and split."""
+    return any(row["kind"] == kind and row["split"] == split for row in read_index(folder / "index.csv"))
+
+
+def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None, without: str = "") -> Clips:
     """Recordings of one kind and split, decoded into the cache on first use.
 
+    ``without`` says, where there are none, how to do without them.
     The cache file is named after the folder, the rows of the index and the sizes of the files: what changed is decoded
     anew.
     """
     rows = [row for row in read_index(folder / "index.csv") if row["kind"] == kind and row["split"] == split]
     if not rows:
-        way_out = ", or --set mixing.room=0 --set mixing.noise_room=0 does without" if kind == "rir" else ""
+        way_out = f", or {without} does without" if without else ""
         raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}: "
                          f"`pse index` adds them{way_out}")  # fmt: skip
     sizes = [_size(folder / row["path"]) for row in rows]
@@ -125,7 +131,8 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError as error:
-        raise AudioError(f"{path}: in the index, but cannot be read ({error.strerror})") from error
+        raise AudioError(f"{path}: in the index, but cannot be read ({error.strerror}); `pse index` on its "
+                         "folder takes out what is gone") from error  # fmt: skip
 
 
 def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
@@ -143,6 +150,8 @@ def _read_int16(path: Path) -> npt.NDArray[np.int16]:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: cannot be decoded ({error.error_string})") from error
+    if not len(samples):
+        raise AudioError(f"{path}: holds no samples; take it out of the index")
     mono = samples.mean(axis=1)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)

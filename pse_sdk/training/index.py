@@ -53,7 +53,8 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
     held_out = _held_out(set(parted), valid)
     return [
         Row(
-            path=path.resolve().relative_to(data.resolve()).as_posix(),
+            # By the name in the folder, wherever a link leads.
+            path=(folder.resolve() / path.relative_to(folder)).relative_to(data.resolve()).as_posix(),
             kind=kind,
             split="valid" if part in held_out else "train",
             source=folder.name,
@@ -64,11 +65,20 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
     ]
 
 
-def write_index(data: Path, rows: list[Row]) -> None:
-    """Put ``rows`` into ``data/index.csv``; what it says of other recordings stays."""
+def write_index(data: Path, folder: Path, rows: list[Row]) -> None:
+    """Put the ``rows`` of ``folder`` into ``data/index.csv``; what it says of other recordings stays.
+
+    Rows of recordings that were in ``folder`` and are no longer there go.
+    """
     path = data / "index.csv"
-    new = {row.path for row in rows}
-    kept = [row for row in read_index(path) if row["path"] not in new] if path.exists() else []
+    before = read_index(path) if path.exists() else []
+    below = f"{folder.resolve().relative_to(data.resolve()).as_posix()}/"
+    replaced = {row.path for row in rows}
+    kept = [
+        row
+        for row in before
+        if row["path"] not in replaced and not (row["path"].startswith(below) and not (data / row["path"]).exists())
+    ]
     columns = list(dict.fromkeys([*COLUMNS, *(column for row in kept for column in row)]))
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")

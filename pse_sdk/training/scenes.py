@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, gain_for_snr, in_room, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clips
 from pse_sdk.training.sources import check_sources
@@ -66,9 +67,17 @@ class Scenes:
     def __init__(self, voices: Voices, rooms: Clips, recipe: SceneRecipe, room: float, equaliser: float) -> None:
         self.voices, self.rooms, self.recipe = voices, rooms, recipe
         self.room, self.equaliser = room, equaliser
-        wanted = recipe.speech_weights or {s: 1.0 for s, v in voices.enrollable.items() if v}
+        enrollable = sorted(source for source, found in voices.enrollable.items() if found)
+        if not enrollable or len({voice[:2] for voice in voices.numbers}) < 2:
+            raise UsageError("scenes with an enrolled voice need two speakers in each split, one of them with two "
+                             "recordings or one of more than 6.5 s: `pse index --valid 0.2` keeps more for validation, "
+                             "--set mixing.scene.enrolled=0 trains without voices")  # fmt: skip
+        wanted = recipe.speech_weights or dict.fromkeys(enrollable, 1.0)
         check_sources(wanted, voices.of_source, "mixing.scene.speech_weights")
-        self.sources = sorted(source for source in wanted if voices.enrollable.get(source))
+        self.sources = [source for source in enrollable if wanted.get(source, 0) > 0]
+        if not self.sources:
+            raise UsageError("mixing.scene.speech_weights: no voice of these sources has a recording to enrol with and "
+                             "another to speak")  # fmt: skip
         total = sum(wanted[source] for source in self.sources)
         self.source_p = [wanted[source] / total for source in self.sources]
         self.places = _near_and_far(rooms)

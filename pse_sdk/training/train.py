@@ -20,11 +20,12 @@ from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
+from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.voices import load_voices
 from pse_sdk.training.subset import subset
-from pse_sdk.training.trainer import BEST, LAST, make_trainer, quiet
+from pse_sdk.training.trainer import BEST, LAST, make_trainer
 
 # In the output folder: what is trained.
 RECIPE = "recipe.json"
@@ -56,7 +57,10 @@ def mixtures(
     ``voices`` is a folder that ``pse embed-voices`` wrote.
     """
     speech, noise = (subset(load_clips(folder, kind, split), share) for kind in ("speech", "noise"))
-    rooms = subset(load_clips(folder, "rir", split), share) if max(recipe.room, recipe.noise_room) > 0 else Clips.none()
+    rooms = Clips.none()
+    if max(recipe.room, recipe.noise_room) > 0:
+        dry = "--set mixing.room=0 --set mixing.noise_room=0"
+        rooms = subset(load_clips(folder, "rir", split, without=dry), share)
     table = load_voices(voices / f"{split}.npz", speech, recipe.unlabelled) if voices else None
     return Mixtures(speech, noise, rooms, recipe, items, seed, first, table)
 

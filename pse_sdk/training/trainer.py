@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -162,25 +158,3 @@ class Progress(RichProgressBar):
     def get_metrics(self, trainer: lightning.Trainer, *_: Any) -> dict[str, Any]:
         known = trainer.callback_metrics
         return {name: known[key].item() for name, key in self.shown.items() if key in known}
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without Lightning's remarks: on devices found, loggers for sale, and what it does by our wish."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        for message in (
-            ".*your dataloader is not resumable.*",  # items are numbered, and go on where they were
-            ".*does not have many workers.*",  # on a CPU, workers would take the time from the training
-            "Checkpoint directory .* exists and is not empty",
-            ".*LeafSpec.*is deprecated.*",
-        ):
-            warnings.filterwarnings("ignore", message=message)
-        for logger in loggers:
-            logger.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -163,6 +163,38 @@ def test_names_that_cannot_be_are_one_line_each_and_the_rest_is_done(run, tmp_pa
     assert len(text.strip().splitlines()) == 1
 
 
+def test_results_in_a_folder_below_the_recordings_are_not_enhanced_the_next_time(run, tmp_path: Path) -> None:
+    recording(tmp_path / "rec" / "a.wav")
+    for _ in range(2):
+        code, text = run("enhance", tmp_path / "rec", "-o", tmp_path / "rec" / "cleaned")
+        assert code == 0, text
+    assert [path.name for path in (tmp_path / "rec" / "cleaned").iterdir()] == ["a.wav"]
+
+
+def test_recordings_of_kinds_that_cannot_be_read_are_told_of(run, tmp_path: Path) -> None:
+    recording(tmp_path / "rec" / "a.wav")
+    (tmp_path / "rec" / "memo.m4a").touch()
+    code, text = run("enhance", tmp_path / "rec", "-o", tmp_path / "out")
+    assert code == 0
+    assert "rec: left out 1 file(s) of a kind that cannot be read (.m4a); convert them first" in text
+
+
+def test_two_names_of_one_file_do_not_replace_each_other(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pse_sdk.cli.enhance.file_identity", lambda path: str(path).lower())  # as on such a disk
+    first, second = recording(tmp_path / "x" / "A.wav"), recording(tmp_path / "y" / "a.wav")
+    code, text = run("enhance", first, second, "-o", tmp_path / "out")
+    assert code == 1
+    assert "was just written, by another name" in text
+
+
+@pytest.mark.parametrize("command", ["enroll", "spectrogram"])
+def test_a_folder_is_no_recording(run, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = run(command, ".")
+    assert code == 1
+    assert ".: is a folder, not a recording" in text
+
+
 def test_hidden_files_in_a_folder_are_left_alone(run, tmp_path: Path) -> None:
     recording(tmp_path / "in" / "a.wav")
     (tmp_path / "in" / "._a.wav").write_text("of another operating system")

@@ -11,10 +11,11 @@ import pytest
 from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.bootstrap import Values
 from pse_sdk.evaluation.compare import differences_between, differences_within
-from pse_sdk.evaluation.plot import check_plot, plot_report
+from pse_sdk.evaluation.plot import plot_report
 from pse_sdk.evaluation.report import Report, load_report, save_report, summary
 from pse_sdk.evaluation.systems import Cost
 from pse_sdk.evaluation.tables import breakdowns, differences, notes, overview, to_markdown
+from pse_sdk.pictures import check_picture
 
 
 def changed(report: Report, system: str, by: float) -> Report:
@@ -140,4 +141,4 @@ def test_the_picture_is_drawn_or_refused_before_the_work(report: Report, tmp_pat
     plot_report(report, tmp_path / "r.png")
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="pictures are written as"):
-        check_plot(tmp_path / "r.bmp")
+        check_picture(tmp_path / "r.bmp")

@@ -25,7 +25,7 @@ def device(name: str, inputs: int, outputs: int) -> dict:
 class Stream:
     def __init__(self, **options: object) -> None:
         self.options, self.active, self.latency, self.closed = options, False, 0.01, False
-        if "broken" in str(options["device"]):
+        if options["device"] == 2:
             raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
 
     def start(self) -> None:
@@ -40,6 +40,8 @@ def sounddevice(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A sounddevice with a mono microphone, stereo speakers and a broken device."""
     module = ModuleType("sounddevice")
     devices = [device("mic", 1, 0), device("speakers", 0, 8), device("broken", 2, 2)]
+    for index, found in enumerate(devices):
+        found["index"] = index
 
     def query(wanted: object = None, kind: str | None = None) -> object:
         if kind is None:
@@ -80,8 +82,8 @@ def test_the_systems_devices_are_opened_at_the_microphones_rate(sounddevice: Mod
     assert duplex.open(ends, 480) == pytest.approx(0.02)
     assert duplex.running
     microphone, speakers = (stream.options for stream in duplex._streams)
-    assert (microphone["device"], microphone["channels"]) == ("mic, Fake", 1)
-    assert (speakers["device"], speakers["channels"]) == ("speakers, Fake", 2)
+    assert (microphone["device"], microphone["channels"]) == (0, 1)
+    assert (speakers["device"], speakers["channels"]) == (1, 2)
     assert {options["blocksize"] for options in (microphone, speakers)} == {480}
 
 
@@ -117,6 +119,22 @@ def test_opening_again_looks_for_devices_anew(sounddevice: ModuleType) -> None:
     duplex.open(Ends(), 480)
     assert sounddevice.starts == 1
     assert duplex.running
+
+
+def test_a_device_is_found_again_under_another_number_and_a_twin_is_not_taken_for_it(sounddevice: ModuleType) -> None:
+    devices = sounddevice.query_devices()
+    devices.append({**device("mic", 1, 0), "index": 3})
+    duplex = PortAudioDuplex("3")
+    duplex.open(Ends(), 480)
+    assert duplex._streams[0].options["device"] == 3
+    duplex.close()
+    devices[:] = [device("plugged in", 1, 0), device("mic", 1, 0), device("spare", 2, 2), device("speakers", 0, 8)]
+    duplex.open(Ends(), 480)
+    assert [stream.options["device"] for stream in duplex._streams] == [1, 3]
+    duplex.close()
+    devices[1] = device("another", 1, 0)
+    duplex.open(Ends(), 480)
+    assert duplex._streams[0].options["device"] == "mic, Fake"
 
 
 def test_a_system_that_does_not_start_again_is_tried_until_it_does(

@@ -44,6 +44,12 @@ def test_a_codec_changes_the_sound_and_keeps_its_place_and_level(name: str) -> N
     assert 0.02 < np.std(y - x) / np.std(x) < 0.6
 
 
+def test_what_lies_above_full_scale_is_not_turned_round() -> None:
+    x = np.repeat(np.resize([1.05, -1.05], 40), 100).astype(np.float32)
+    for codec in CODECS.values():
+        assert np.corrcoef(x, through_codec(x, codec, 12))[0, 1] > 0.9
+
+
 def test_opus_is_coded_at_the_rate_asked_for() -> None:
     rng = np.random.default_rng(0)
     x = (0.1 * rng.standard_normal(16000)).astype(np.float32)

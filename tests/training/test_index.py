@@ -27,7 +27,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_an_index_finds_all_recordings_and_can_be_trained_from(data: Path, tmp_path_factory) -> None:
     for folder, kind, level in (("libri", "speech", 1), ("musan", "noise", 1), ("rooms", "rir", 0)):
-        write_index(data, index_folder(data, data / folder, kind, level, valid=0.2))
+        write_index(data, data / folder, index_folder(data, data / folder, kind, level, valid=0.2))
     rows = read_index(data / "index.csv")
     assert len(rows) == len({row["path"] for row in rows}) == 120 + 40 + 8
     cache = tmp_path_factory.mktemp("cache")
@@ -65,10 +65,27 @@ def test_indexing_again_replaces_rows_and_keeps_other_columns(data: Path) -> Non
         writer.writeheader()
         writer.writerow({"path": "other.wav", "kind": "noise", "split": "train", "licence": "CC0"})
     for _ in range(2):
-        write_index(data, index_folder(data, data / "rooms", "rir"))
+        write_index(data, data / "rooms", index_folder(data, data / "rooms", "rir"))
     rows = read_index(data / "index.csv")
     assert len(rows) == 1 + 8
     assert [row["licence"] for row in rows if row["path"] == "other.wav"] == ["CC0"]
+
+
+def test_indexing_again_takes_out_what_is_gone_from_the_folder_and_nothing_else(data: Path) -> None:
+    (data / "index.csv").write_text(",".join(COLUMNS) + "\nelsewhere/gone.wav,noise,train,s,,\n")
+    for _ in range(2):
+        write_index(data, data / "rooms", index_folder(data, data / "rooms", "rir"))
+        (data / "rooms" / "r0_near.flac").unlink(missing_ok=True)
+    paths = {row["path"] for row in read_index(data / "index.csv")}
+    assert "rooms/r0_near.flac" not in paths
+    assert {"elsewhere/gone.wav", "rooms/r0_far.flac"} <= paths
+
+
+def test_a_link_is_indexed_by_its_name_in_the_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    target = tmp_path_factory.mktemp("annex") / "0123.flac"
+    (data / "rooms" / "r0_near.flac").rename(target)
+    (data / "rooms" / "r0_near.flac").symlink_to(target)
+    assert "rooms/r0_near.flac" in {row.path for row in index_folder(data, data / "rooms", "rir")}
 
 
 @pytest.mark.parametrize(
@@ -103,4 +120,7 @@ def test_an_index_without_a_column_or_with_a_lost_file_is_named(data: Path) -> N
         load_clips(data, "speech", "train")
     (data / "gone.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"gone\.wav: cannot be decoded"):
+        load_clips(data, "speech", "train", data / "cache")
+    soundfile.write(data / "gone.wav", np.zeros(0), 16000)
+    with pytest.raises(AudioError, match=r"gone\.wav: holds no samples"):
         load_clips(data, "speech", "train", data / "cache")

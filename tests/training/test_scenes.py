@@ -120,6 +120,14 @@ def test_scenes_without_a_table_of_voices_are_refused(clips) -> None:
         Mixtures(*clips, MixingRecipe(scene=SceneRecipe(enrolled=0.5)), 1, 0)
 
 
+def test_a_split_with_one_speaker_is_refused_instead_of_searched_for_another(clips, voices) -> None:
+    alone = Voices(clips[0], voices.segments[:3], voices.embeddings[:3])
+    with pytest.raises(UsageError, match="two speakers in each split"):
+        Scenes(alone, clips[2], SceneRecipe(enrolled=1), 0, 0)
+    with pytest.raises(UsageError, match=r"another to speak"):
+        draw(clips, voices, 0, speech_weights={"wild": 1.0})
+
+
 def test_a_table_of_voices_comes_back_and_fits_only_its_recordings(clips, voices, tmp_path: Path) -> None:
     voices.save(tmp_path / "train.npz")
     loaded = load_voices(tmp_path / "train.npz", clips[0], ("wild",))

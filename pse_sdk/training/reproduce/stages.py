@@ -16,9 +16,9 @@ from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.module import JointTraining
+from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.train import loading, mixtures
-from pse_sdk.training.trainer import quiet
 
 
 @dataclass(frozen=True)

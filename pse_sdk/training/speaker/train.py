@@ -1,4 +1,4 @@
-"""Train the speaker encoder: towards the teacher's embedding of the clean voice, and apart from other speakers."""
+"""Train the speaker encoder: towards the teacher's embedding of the clean voice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import lightning
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pse_sdk.files import write_atomically
@@ -22,8 +21,10 @@ from pse_sdk.models.checkpoint import save_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.training.augment import Samples
 from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, load_clips
+from pse_sdk.training.quiet import quiet
+from pse_sdk.training.sources import check_sources
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe, crop
-from pse_sdk.training.speaker.segments import Segment, by_voice, cut
+from pse_sdk.training.speaker.segments import Segment, cut
 from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher, teacher_embeddings
 
 
@@ -36,10 +37,7 @@ class EncoderRecipe:
     model, damage : sizes, and what is done to the voices; the teacher hears them undamaged
     seconds : range of the length of a batch's items
     speeds : each voice is also played faster and slower, as another voice
-    labelled : sources whose speakers the index names: these also train the classifier
-    source_weights : how often each source is drawn
-    teacher_weight : of 1 - cosine to the teacher, beside the classifier's loss
-    margin, scale : of the classifier (`margin_softmax`)
+    source_weights : how often each source is drawn; empty for all alike
     """
 
     name: str
@@ -53,18 +51,23 @@ class EncoderRecipe:
     weight_decay: float = 0.0
     seconds: tuple[float, float] = (1.6, 3.2)
     speeds: tuple[float, ...] = (1.0, 0.9, 1.1)
-    labelled: tuple[str, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
-    teacher_weight: float = 10.0
-    margin: float = 0.2
-    scale: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch = {self.batch}: must be at least 1")
+        if not 2 <= self.warmup_steps < self.steps:
+            raise ValueError(f"warmup_steps = {self.warmup_steps}: must be from 2 to less than steps = {self.steps}")
+        shortest = self.model.shortest / SAMPLE_RATE
+        if not shortest <= self.seconds[0] <= self.seconds[1]:
+            raise ValueError(f"seconds = {list(self.seconds)}: a range that begins at {shortest:.2f} or more")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
 
 
-class DamagedVoices(Dataset[tuple[Samples, Samples, int]]):
-    """(audio as a poor microphone hears it, the teacher's embedding of the clean voice, speaker or -1).
+class DamagedVoices(Dataset[tuple[Samples, Samples]]):
+    """(audio as a poor microphone hears it, the teacher's embedding of the clean voice).
 
     Item i depends on the seed and i alone; items of one batch have one length.
     """
@@ -80,12 +83,6 @@ class DamagedVoices(Dataset[tuple[Samples, Samples, int]]):
         self.speech, self.damage, self.recipe = speech, damage, recipe
         self.segments, self.targets = segments, targets
         sources = [speech.clips[s.clip].source for s in segments]
-        self.labels = np.full(len(segments), -1)
-        unlabelled = sorted(set(sources) - set(recipe.labelled))
-        named = {v: n for v, n in by_voice(speech, segments, unlabelled).items() if v[0] in recipe.labelled}
-        for label, numbers in enumerate(named.values()):
-            self.labels[numbers] = label
-        self.speakers = len(named)
         usable = np.any(targets != 0, axis=1)
         weights = recipe.source_weights or dict.fromkeys(sources, 1.0)
         self.by_source = {source: np.flatnonzero(usable & (np.array(sources) == source)) for source in sorted(weights)}
@@ -95,75 +92,62 @@ class DamagedVoices(Dataset[tuple[Samples, Samples, int]]):
     def __len__(self) -> int:
         return self.recipe.steps * self.recipe.batch
 
-    def __getitem__(self, index: int) -> tuple[Samples, Samples, int]:
+    def __getitem__(self, index: int) -> tuple[Samples, Samples]:
         recipe = self.recipe
         seconds = np.random.default_rng([recipe.seed, index // recipe.batch, 0]).uniform(*recipe.seconds)
         rng = np.random.default_rng([recipe.seed, index, 1])
         source = list(self.by_source)[rng.choice(len(self.by_source), p=self.source_p)]
         number = int(rng.choice(self.by_source[source]))
         x = crop(rng, self.segments[number].read(self.speech), int(seconds * SAMPLE_RATE))
-        return self.damage.apply(rng, x), self.targets[number], int(self.labels[number])
+        return self.damage.apply(rng, x), self.targets[number]
 
 
 class EncoderTraining(lightning.LightningModule):
-    """Cosine distance to the teacher's embedding, and additive angular margin softmax over the labelled speakers."""
+    """Cosine distance to the teacher's embedding."""
 
-    def __init__(self, recipe: EncoderRecipe, speakers: int) -> None:
+    def __init__(self, recipe: EncoderRecipe) -> None:
         super().__init__()
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.encoder = SpeakerEncoder(recipe.model)
-        self.centres = nn.Parameter(F.normalize(torch.randn(speakers, recipe.model.dim), dim=1))
 
     def configure_optimizers(self) -> Any:
         r = self.recipe
         optimizer = torch.optim.AdamW(self.parameters(), r.learning_rate, weight_decay=r.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, r.learning_rate, r.steps, pct_start=min(1.0, r.warmup_steps / r.steps), cycle_momentum=False
+            optimizer, r.learning_rate, r.steps, pct_start=r.warmup_steps / r.steps, cycle_momentum=False
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        audio, target, speaker = batch
-        embedding = self.encoder(audio)
-        distance: Tensor = 1 - (embedding * target).sum(1).mean()
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        audio, target = batch
+        distance: Tensor = 1 - (self.encoder(audio) * target).sum(1).mean()
         self.log("train/distance", distance.detach(), prog_bar=True)
-        named = speaker >= 0
-        if not named.any():
-            return self.recipe.teacher_weight * distance
-        cosines = embedding[named] @ F.normalize(self.centres, dim=1).t()
-        classified = margin_softmax(cosines, speaker[named], self.recipe.margin, self.recipe.scale)
-        self.log("train/classified", classified.detach(), prog_bar=True)
-        return self.recipe.teacher_weight * distance + classified
-
-
-def margin_softmax(cosines: Tensor, labels: Tensor, margin: float, scale: float) -> Tensor:
-    """Cross-entropy with the true class's angle enlarged by ``margin`` (arXiv 1801.07698, eq. 3).
-
-    Cosines [batch, classes], labels [batch] -> scalar.
-    """
-    true = F.one_hot(labels, cosines.shape[1]).bool()
-    angles = torch.acos(cosines.clamp(-1 + 1e-6, 1 - 1e-6))
-    return F.cross_entropy(scale * torch.where(true, torch.cos(angles + margin), cosines), labels)
+        # Tenfold, for the gradient clipping of the run that ships: it sees the gradient of this, not of the distance.
+        return 10 * distance
 
 
 def train_encoder(recipe: EncoderRecipe, data: Path | None, output: Path) -> Path:
     """Train, and return ``output/encoder.safetensors``. The teacher's embeddings are kept in ``output`` as well."""
     folder = data_folder(data)
     output.mkdir(parents=True, exist_ok=True)
-    speech, noise, rooms = (load_clips(folder, kind, "train") for kind in ("speech", "noise", "rir"))
+    speech, noise = (load_clips(folder, kind, "train") for kind in ("speech", "noise"))
+    rooms = load_clips(folder, "rir", "train", without="--set damage.room=0") if recipe.damage.room else Clips.none()
+    if recipe.source_weights:
+        check_sources(recipe.source_weights, speech.by_source, "source_weights")
     segments = cut(speech, recipe.speeds)
     teacher = _teacher(speech, segments, output)
     reduction = Reduction.fit(teacher, recipe.model.dim)
     damage = Damage(noise, rooms, recipe.damage)
     voices = DamagedVoices(speech, damage, segments, reduction.apply(teacher), recipe)
-    module = EncoderTraining(recipe, voices.speakers)
+    module = EncoderTraining(recipe)
     start_from_teacher(module.encoder, reduction)
-    trainer = lightning.Trainer(
-        accelerator="auto", devices=1, precision="bf16-mixed", max_steps=recipe.steps, gradient_clip_val=5.0,
-        logger=False, enable_checkpointing=False,
-    )  # fmt: skip
-    trainer.fit(module, DataLoader(voices, recipe.batch, num_workers=1))
+    with quiet():
+        trainer = lightning.Trainer(
+            accelerator="auto", devices=1, precision="bf16-mixed", max_steps=recipe.steps, gradient_clip_val=5.0,
+            logger=False, enable_checkpointing=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(module, DataLoader(voices, recipe.batch, num_workers=1))
     path = output / "encoder.safetensors"
     save_speaker_encoder(module.encoder, path, {"recipe": recipe.to_dict()})
     return path

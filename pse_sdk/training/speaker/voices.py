@@ -15,7 +15,7 @@ from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
 from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
-from pse_sdk.training.data import Clips, data_folder, load_clips
+from pse_sdk.training.data import Clips, data_folder, holds, load_clips
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
 from pse_sdk.training.speaker.segments import SPEEDS, Segment, by_voice, cut
 
@@ -93,8 +93,11 @@ def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copi
     output.mkdir(parents=True, exist_ok=True)
     runtime = SpeakerEncoderRuntime(encoder or speaker_encoder_path())
     for split, speeds in (("train", SPEEDS), ("valid", (1.0,))):
-        speech, noise, rooms = (load_clips(folder, kind, split) for kind in ("speech", "noise", "rir"))
-        damage = Damage(noise, rooms, DamageRecipe())
+        speech, noise = (load_clips(folder, kind, split) for kind in ("speech", "noise"))
+        if holds(folder, "rir", split):
+            damage = Damage(noise, load_clips(folder, "rir", split), DamageRecipe())
+        else:
+            damage = Damage(noise, Clips.none(), DamageRecipe(room=0))
         segments = cut(speech, speeds)
         embeddings = np.zeros((len(segments), copies, runtime.description.dim), np.float32)
         for i, segment in enumerate(track(segments, f"embedding {split}")):

@@ -13,12 +13,12 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from pse_sdk.models.checkpoint import load_model
+from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
 from pse_sdk.training.reproduce.e3net.candidates import Candidate, Model, make, save
 from pse_sdk.training.reproduce.e3net.module import SingleDepthTraining
 from pse_sdk.training.train import loading, mixtures
-from pse_sdk.training.trainer import quiet
 
 # More than any budget uses: the training stops by itself.
 ENDLESS = 10**9

@@ -1,0 +1,93 @@
+"""The speaker encoder's making, with a stand-in for the teacher: start, training, export, embeddings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pse_sdk.exporters.speaker_encoder import export_speaker_encoder
+from torch import nn
+from torch.nn import functional as F
+
+from pse_sdk.errors import UsageError
+from pse_sdk.models.checkpoint import load_speaker_encoder
+from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
+from pse_sdk.training.data import load_clips
+from pse_sdk.training.recipe import load_encoder_recipe
+from pse_sdk.training.speaker import teacher
+from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher
+from pse_sdk.training.speaker.train import EncoderRecipe, train_encoder
+from pse_sdk.training.speaker.voices import embed_all, load_voices
+
+SETTINGS = ("steps=4", "batch=2", "source_weights={}", "seconds=[1.1, 1.3]", "warmup_steps=2")
+
+
+class Teacher(nn.Module):
+    """Resemblyzer's layers, with random weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        sizes = SpeakerEncoderConfig()
+        self.lstm = nn.LSTM(sizes.mels, sizes.hidden, sizes.layers, batch_first=True)
+        self.linear = nn.Linear(sizes.hidden, sizes.hidden)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(teacher, "_teacher", Teacher)
+
+
+def embeddings(count: int) -> np.ndarray:
+    found = np.abs(np.random.default_rng(0).standard_normal((count, 256))).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def test_the_encoder_begins_with_the_teachers_layers_and_the_reduction_of_its_embeddings() -> None:
+    given = embeddings(400)
+    reduction = Reduction.fit(given, 128)
+    encoder = SpeakerEncoder()
+    start_from_teacher(encoder, reduction)
+    with torch.no_grad():
+        projected = F.normalize(encoder.projection(torch.from_numpy(given)), dim=1).numpy()
+    np.testing.assert_allclose(projected, reduction.apply(given), atol=1e-4)
+    assert torch.equal(encoder.linear.weight, Teacher().linear.weight)
+
+
+def test_silence_has_no_direction() -> None:
+    given = embeddings(400)
+    given[3] = 0
+    assert not Reduction.fit(given, 128).apply(given)[3].any()
+
+
+def test_an_encoder_is_trained_exported_and_embeds_voices_as_torch_does(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pse_sdk.training.speaker.train.teacher_embeddings", lambda recordings, count: embeddings(count)
+    )
+    weights = train_encoder(load_encoder_recipe("speaker-encoder", SETTINGS), folder, tmp_path / "run")
+    encoder, training = load_speaker_encoder(weights)
+    assert training["recipe"]["steps"] == 4
+    assert not torch.equal(encoder.linear.weight, Teacher().linear.weight)
+    onnx = weights.with_suffix(".onnx")
+    export_speaker_encoder(encoder, onnx, name="tiny", training=training)
+    embed_all(folder, tmp_path / "voices", onnx)
+    speech = load_clips(folder, "speech", "valid")
+    voices = load_voices(tmp_path / "voices" / "valid.npz", speech, ())
+    assert len(voices.numbers) == 2
+    np.testing.assert_allclose(np.linalg.norm(voices.embeddings[:, 0], axis=1), 1, atol=1e-2)
+
+
+def test_sources_that_the_data_lack_are_named_before_the_teacher_is_asked(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="source_weights names 'librispeech"):
+        train_encoder(load_encoder_recipe("speaker-encoder", ()), folder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch": 0}, {"warmup_steps": 300}, {"seconds": (0.3, 0.5)}, {"seconds": (2.0, 1.0)}]
+)
+def test_a_recipe_that_cannot_be_trained_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        EncoderRecipe("x", **wrong)  # type: ignore[arg-type]
