@@ -13,11 +13,11 @@ from pse_sdk.errors import AudioError, UsageError
 
 def check_writable(path: Path) -> None:
     """Raise `UsageError` now rather than after an hour's work, where a file could not be written in the end."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
     path = path.resolve()
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: exists and is not a file; choose another output")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -49,10 +49,9 @@ def open_runtime(name: str, model: Path, preference: Sequence[str] = PREFERENCE)
     if name not in SUFFIXES:
         raise UsageError(f"unknown runtime {name!r}: choose one of {', '.join(('auto', *SUFFIXES))}")
     path = model.with_suffix(SUFFIXES[name])
-    if path != model:
-        if not path.is_file():
-            raise ModelError(f"runtime {name!r} needs {path.name} beside {model}; `pse export` makes one")
-        check_card(path)
+    if path != model and not path.is_file():
+        raise ModelError(f"runtime {name!r} needs {path.name} beside {model}; `pse export` makes one")
+    check_card(path)
     return open_file(path)
 
 

@@ -76,6 +76,9 @@ def _no_device_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     empty = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("platformdirs.user_data_path", lambda *_, **__: empty)
+        # For the processes that tests start.
+        patch.setenv("XDG_DATA_HOME", str(empty))
+        patch.setenv("XDG_CACHE_HOME", str(empty / "cache"))
         yield
 
 

@@ -1,7 +1,9 @@
 """Audio files: what is wrong with one is said, and nothing half-written is left."""
 
+import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -127,5 +129,25 @@ def test_what_cannot_be_written_in_the_end_is_told_at_the_start(tmp_path: Path) 
     assert not list(tmp_path.iterdir())
     with pytest.raises(UsageError, match="exists and is not a file"):
         check_writable(tmp_path)
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="there is no folder"):
         check_writable(tmp_path / "gone" / "new.txt")
+
+
+def test_a_file_that_was_not_written_whole_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = recording(tmp_path / "b.wav")
+    before = target.read_bytes()
+    with open_audio(recording(tmp_path / "a.wav")) as source:
+        monkeypatch.setattr("pse_sdk.audio.soundfile.info", lambda _: SimpleNamespace(frames=7))
+        refused = pytest.raises(AudioError, match="could not be written whole; is the disk full")
+        with refused, write_audio(target, source) as out:
+            out.write(np.zeros(4800))
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_a_written_file_can_be_read_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with write_atomically(tmp_path / "ours") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -27,7 +27,12 @@ def run(controller: DepthController, slowdowns: list[float]) -> list[int]:
     return depths
 
 
-slowdown_lists = st.lists(st.floats(0.1, 1000), min_size=1, max_size=200)
+# Levels that are held for a while: a rise needs many frames that fit, and lists of numbers drawn one by one are short.
+slowdown_lists = st.lists(
+    st.tuples(st.one_of(st.sampled_from([0.2, 1.0, 5.0, 14.0, 40.0, 200.0]), st.floats(0.1, 1000)), st.integers(1, 80)),
+    min_size=4,
+    max_size=12,
+).map(lambda held: [level for level, frames in held for _ in range(frames)])
 profiles = st.builds(
     Profile,
     name=st.just("any"),
@@ -75,6 +80,18 @@ def test_depth_never_rises_while_deadlines_are_missed(slowdowns: list[float]) ->
         after = controller.observe(before, wall, wall).depth
         if wall > controller.deadline_s:
             assert after <= before
+
+
+def test_the_lists_drawn_make_the_depth_rise_and_fall() -> None:
+    changes: set[int] = set()
+
+    @given(slowdown_lists)
+    def follow(slowdowns: list[float]) -> None:
+        depths = run(DepthController(BALANCED, COSTS, HOP), slowdowns)
+        changes.update(int(np.sign(b - a)) for a, b in itertools.pairwise(depths))
+
+    follow()
+    assert changes == {-1, 0, 1}
 
 
 def test_an_idle_machine_runs_the_deepest() -> None:

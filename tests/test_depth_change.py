@@ -8,6 +8,13 @@ from hypothesis import strategies as st
 
 from pse_sdk.depth_change import REST, WARM_UP, DepthChange
 
+# Depths that are held for a while, longer than a warm-up too.
+wanted_depths = st.lists(
+    st.tuples(st.integers(0, 5), st.one_of(st.integers(1, REST + 2), st.integers(1, 2 * WARM_UP))),
+    min_size=3,
+    max_size=12,
+).map(lambda held: [depth for depth, frames in held for _ in range(frames)])
+
 
 def test_a_stream_starts_at_any_depth_at_once() -> None:
     assert DepthChange().next(4) == (4, 4)
@@ -58,7 +65,7 @@ def test_a_rest_does_not_interrupt_a_warm_up() -> None:
     assert frames[-2:] == [(5, 1), (5, 5)]
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=100))
+@given(wanted_depths)
 def test_what_is_heard_always_runs_and_ran_warm(wanted: list[int]) -> None:
     change = DepthChange()
     history: list[int] = []
@@ -73,7 +80,7 @@ def test_what_is_heard_always_runs_and_ran_warm(wanted: list[int]) -> None:
         history.append(ran)
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=100))
+@given(wanted_depths)
 def test_states_are_kept_only_over_short_rests(wanted: list[int]) -> None:
     change = DepthChange()
     rested = [REST + 1] * 5  # frames since each block ran

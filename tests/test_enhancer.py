@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import pse_sdk as sdk
 from pse_sdk.load import Clocks
+from pse_sdk.pcm import PcmFormat
 from tests.conftest import cut
 
 Make = Callable[..., np.ndarray]
@@ -397,3 +398,9 @@ def test_a_file_fed_as_a_stream_is_never_late(tiny_model: Path, speechlike: Make
     for block in cut(speechlike(48000), [160]):
         enhancer.process(block)
     assert enhancer.stats().late_starts == 0
+
+
+def test_int16_output_stops_at_full_scale_instead_of_turning_round() -> None:
+    loud = np.array([1.0, 1.2, -1.2, -1.0, 0.5], np.float32)
+    out = PcmFormat.of(np.zeros(1, np.int16)).restore([loud])
+    np.testing.assert_array_equal(out, [32767, 32767, -32768, -32768, 16384])

@@ -50,6 +50,17 @@ def test_a_profile_that_was_changed_is_refused(tmp_path: Path, key: str) -> None
         load_voice(path)
 
 
+def test_a_profile_with_somebody_elses_embedding_is_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "me.voice", tmp_path / "other.voice"
+    mine = make_voice()
+    mine.save(path)
+    VoiceProfile(-mine.embedding, mine.encoder).save(other)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"embedding": json.loads(other.read_text())["embedding"]}))
+    with pytest.raises(sdk.AudioError, match=r"was changed since it was made.*checksum"):
+        load_voice(path)
+
+
 def test_a_profile_of_a_later_version_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "me.voice"
     make_voice().save(path)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+import pse_sdk as sdk
 from pse_sdk.cli import main
+from pse_sdk.evaluation.metrics.waveform import si_sdr
 from tests.evaluation.recordings import make_data
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -70,6 +72,12 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
     report = json.loads((tmp_path / "r.json").read_text())
     assert [(v["system"], v["depth"]) for v in report["variants"]] == [
         ("unprocessed", None), ("mine", 1), ("mine", 3), ("better", None)]  # fmt: skip
+    assert report["variants"][1]["values"]["si_sdr"] != report["variants"][2]["values"]["si_sdr"]
+    enhancer = sdk.Enhancer("quality", model=tiny_model, runtime="onnx")
+    enhancer.set_depth(1)
+    noisy, clean = (soundfile.read(pairs / kind / "0.flac", dtype="float32")[0] for kind in ("noisy", "clean"))
+    first = float(si_sdr(enhancer.enhance(noisy, 16000), clean))
+    assert report["variants"][1]["values"]["si_sdr"][0] == pytest.approx(first, abs=0.01)
     # Half the noise is 6 dB more, item by item.
     assert report["variants"][3]["means"]["si_sdr_gain"]["mean"] == pytest.approx(6.02, abs=0.05)
     cost = report["variants"][1]["cost"]

@@ -32,6 +32,30 @@ def test_noise_costs_points_and_scale_does_not(perceptual) -> None:
         assert score(0.3 * NOISY, CLEAN) == pytest.approx(score(NOISY, CLEAN), rel=0.01)
 
 
+def test_output_and_target_are_not_taken_for_each_other(perceptual) -> None:
+    assert perceptual.pesq_wb(NOISY, CLEAN) == pytest.approx(1.1075, abs=0.005)
+    assert perceptual.pesq_wb(CLEAN, NOISY) < 1.09
+    assert perceptual.short_time_intelligibility(NOISY, CLEAN) == pytest.approx(0.6621, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("heard", "errors"),
+    [
+        ("we walk home now", 0),
+        ("we talk home now", 1),
+        ("we walk now", 1),
+        ("we walk all home now", 1),
+        ("home we walk now", 2),
+        ("", 4),
+    ],
+)
+def test_words_that_differ_are_counted(heard: str, errors: int) -> None:
+    pytest.importorskip("pocketsphinx")
+    from pse_sdk.evaluation.metrics.recognition import word_errors
+
+    assert word_errors(heard.split(), ["we", "walk", "home", "now"]) == errors
+
+
 def test_dnsmos_hears_the_background(perceptual) -> None:
     clean, noisy = perceptual.dns_mos(CLEAN), perceptual.dns_mos(NOISY)
     assert clean["bak"] > noisy["bak"] + 0.5

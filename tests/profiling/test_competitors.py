@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from pse_sdk.errors import UsageError
-from pse_sdk.profiling.competitors import Competition, competing
+from pse_sdk.profiling.competitors import Competition, competing, own_nice
 
 
 def children() -> list[psutil.Process]:
@@ -17,18 +17,18 @@ def children() -> list[psutil.Process]:
 def test_competitors_run_as_asked_and_end_with_the_block() -> None:
     before = children()
     core = psutil.Process().cpu_affinity()[0] if sys.platform == "linux" else 0
-    with competing(Competition(2, nice=10, cores=(core,) if sys.platform == "linux" else ())):
+    with competing(Competition(2, nice=max(10, own_nice()), cores=(core,) if sys.platform == "linux" else ())):
         running = [child for child in children() if child not in before]
         assert len(running) == 2
         assert all(child.is_running() for child in running)
         if sys.platform == "linux":
-            assert [(child.nice(), child.cpu_affinity()) for child in running] == [(10, [core])] * 2
+            assert [(child.nice(), child.cpu_affinity()) for child in running] == [(max(10, own_nice()), [core])] * 2
     assert not any(child.is_running() for child in running)
 
 
 def test_competitors_end_when_the_block_fails() -> None:
     before = children()
-    with pytest.raises(ZeroDivisionError), competing(Competition(1)):
+    with pytest.raises(ZeroDivisionError), competing(Competition(1, own_nice())):
         raise ZeroDivisionError
     assert children() == before
 
@@ -41,7 +41,7 @@ def test_no_competitors_are_no_processes() -> None:
 
 def test_cores_that_do_not_exist_are_refused_and_nothing_is_left() -> None:
     before = children()
-    with pytest.raises(UsageError, match="cores 4095"), competing(Competition(1, cores=(4095,))):
+    with pytest.raises(UsageError, match="cores 4095"), competing(Competition(1, own_nice(), cores=(4095,))):
         pass
     assert children() == before
 
@@ -59,7 +59,7 @@ def test_a_system_that_cannot_pin_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delattr(psutil.Process, "cpu_affinity")
     with (
         pytest.raises(UsageError, match="cannot keep processes on chosen cores"),
-        competing(Competition(1, cores=(0,))),
+        competing(Competition(1, own_nice(), cores=(0,))),
     ):
         pass
 

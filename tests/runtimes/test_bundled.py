@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pse_sdk.runtimes import bundled
+from pse_sdk.runtimes import bundled, self_test
 from pse_sdk.runtimes.select import open_file, open_runtime
 
 from pse_sdk.errors import ModelError, UsageError
@@ -18,7 +18,9 @@ def test_every_bundled_file_loads_and_has_a_complete_card(path: Path) -> None:
     if path.suffix == ".tflite":
         pytest.importorskip("ai_edge_litert")
     bundled.check_card(path)
-    description = open_file(path).description
+    runtime = open_file(path)
+    assert self_test.failure(runtime) is None
+    description = runtime.description
     card = json.loads(bundled.card_path(path).read_text())
     assert description.blocks >= 4
     assert len(card["scores"]) == description.blocks
@@ -46,6 +48,18 @@ def test_a_bundled_model_with_one_byte_changed_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match=r"was changed since it was made.*install pse-sdk again"):
         bundled.find_model(None)
+
+
+def test_a_speaker_encoder_with_one_byte_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = bundled.speaker_encoder_path()
+    (tmp_path / "speaker").mkdir()
+    shutil.copy(bundled.card_path(source), tmp_path / "speaker")
+    content = bytearray(source.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "speaker" / source.name).write_bytes(content)
+    monkeypatch.setattr(bundled, "_folder", lambda: tmp_path)
+    with pytest.raises(ModelError, match=r"was changed since it was made"):
+        bundled.speaker_encoder_path()
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:

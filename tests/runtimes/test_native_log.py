@@ -25,23 +25,24 @@ def test_lines_are_printed_also_when_the_block_fails(capfd: pytest.CaptureFixtur
 
 
 def test_two_threads_at_once_leave_standard_error_where_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    first_is_in, second_may_end = threading.Event(), threading.Event()
+    first_is_in, first_may_end, second_is_in, second_may_end = (threading.Event() for _ in range(4))
 
-    def first() -> None:
+    def hold(is_in: threading.Event, may_end: threading.Event) -> None:
         with hold_back("INFO"):
-            first_is_in.set()
-            second_may_end.wait(0.2)
+            is_in.set()
+            may_end.wait()
 
-    def second() -> None:
-        first_is_in.wait()
-        with hold_back("INFO"):
-            second_may_end.set()
-
-    threads = [threading.Thread(target=target) for target in (first, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    first = threading.Thread(target=hold, args=(first_is_in, first_may_end))
+    second = threading.Thread(target=hold, args=(second_is_in, second_may_end))
+    first.start()
+    first_is_in.wait()
+    second.start()
+    assert not second_is_in.wait(0.05)  # it waits for the first to end
+    first_may_end.set()
+    first.join()
+    second_is_in.wait()
+    second_may_end.set()
+    second.join()
     os.write(2, b"still here\n")
     assert capfd.readouterr().err == "still here\n"
 

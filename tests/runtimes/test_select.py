@@ -104,6 +104,18 @@ def test_a_damaged_file_beside_it_is_passed_over_with_one_warning(pair: Path, da
     assert len(caught) == 1
 
 
+def test_a_file_with_one_byte_changed_is_not_run_by_any_way(pair: Path) -> None:
+    path = pair.with_suffix(".tflite")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.warns(PseWarning, match=r"m\.tflite.*was changed since it was made.*'onnx' is used instead"):
+        assert open_runtime("auto", pair).name == "onnx"
+    for given in (pair, path):
+        with pytest.raises(ModelError, match="was changed since it was made"):
+            open_runtime("tflite", given)
+
+
 def test_a_runtime_asked_for_by_name_takes_its_own_kind_of_file(pair: Path) -> None:
     assert open_runtime("tflite", pair).name == "tflite"
     pair.with_suffix(".tflite").unlink()

@@ -1,15 +1,18 @@
 """The speaker encoder's making, with a stand-in for the teacher: start, training, export, embeddings."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pse_sdk.exporters import speaker_encoder as exporter
 from pse_sdk.exporters.speaker_encoder import export_speaker_encoder
+from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 from torch import nn
 from torch.nn import functional as F
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import ModelError, UsageError
 from pse_sdk.models.checkpoint import load_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.training.data import load_clips
@@ -18,6 +21,7 @@ from pse_sdk.training.speaker import teacher
 from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher
 from pse_sdk.training.speaker.train import EncoderRecipe, train_encoder
 from pse_sdk.training.speaker.voices import embed_all, load_voices
+from tests.conftest import voice
 
 SETTINGS = ("steps=4", "batch=2", "source_weights={}", "seconds=[1.1, 1.3]", "warmup_steps=2")
 
@@ -78,6 +82,28 @@ def test_an_encoder_is_trained_exported_and_embeds_voices_as_torch_does(
     voices = load_voices(tmp_path / "voices" / "valid.npz", speech, ())
     assert len(voices.numbers) == 2
     np.testing.assert_allclose(np.linalg.norm(voices.embeddings[:, 0], axis=1), 1, atol=1e-2)
+    exported = SpeakerEncoderRuntime(onnx)
+    for seconds in (1.1, 1.7, 3.0):
+        audio = voice(seconds)
+        with torch.no_grad():
+            expected = encoder(torch.from_numpy(audio)[None])[0].numpy()
+        assert exported.embed(audio) @ expected > 0.99
+
+
+def test_a_graph_that_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = SpeakerEncoder().eval()
+    build = exporter._build
+
+    def broken(model: SpeakerEncoder, *arguments: object):
+        other = copy.deepcopy(model)
+        with torch.no_grad():
+            other.projection.weight.copy_(other.projection.weight.flip(0))
+        return build(other, *arguments)
+
+    monkeypatch.setattr(exporter, "_build", broken)
+    with pytest.raises(ModelError):
+        export_speaker_encoder(encoder, tmp_path / "e.onnx", name="e", training={})
+    assert not list(tmp_path.iterdir())
 
 
 def test_sources_that_the_data_lack_are_named_before_the_teacher_is_asked(folder: Path, tmp_path: Path) -> None:

@@ -204,3 +204,33 @@ def test_weights_name_the_encoder_of_their_voices_and_voices_of_another_size_are
         run("a", *settings, voices=tmp_path / "voices")
     weights = run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
     assert load_stack(weights)[1]["speaker_encoder"] == "abc"
+
+
+def test_several_processes_draw_as_many_items_more_and_go_on_where_they_were(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[tuple[int, int]] = []
+    real = training.mixtures
+
+    def mixtures(folder, split, recipe, items, seed, first=0, voices=None, share=1.0):
+        if split == "train":
+            drawn.append((items, first))
+            raise InterruptedError
+        return real(folder, split, recipe, items, seed, first, voices, share)
+
+    run("a", "steps=2", "batch=3")
+    monkeypatch.setattr(training, "mixtures", mixtures)
+    for name, resume in (("b", False), ("a", True)):
+        with pytest.raises(InterruptedError):
+            run(name, "steps=5", "batch=3", processes=2, resume=resume)
+    assert drawn == [(30, 0), (30, 12)]
+
+
+def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
+    first = run("a", "steps=1")
+    second = run("b", "steps=1", "learning_rate=0", start_from=first)
+    before, after = load_stack(first)[0].state_dict(), load_stack(second)[0].state_dict()
+    for name, value in after.items():
+        torch.testing.assert_close(value, before[name])
+    with pytest.raises(UsageError, match=r"frozen_blocks = 1, but 0 are trained"):
+        run("c", "frozen_blocks=1")

@@ -1,6 +1,7 @@
 """Data, mixing, losses and recipes."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,15 @@ def test_files_come_back_from_the_cache_as_they_are(folder: Path, tmp_path: Path
         clips = load_clips(folder, "speech", "valid", tmp_path)
         expected = soundfile.read(folder / clips.clips[1].path, dtype="float32")[0]
         np.testing.assert_allclose(clips.read(clips.clips[1]), expected, atol=1e-4)
+
+
+def test_a_recording_that_was_replaced_is_decoded_anew(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    before = load_clips(data, "speech", "valid", tmp_path).clips[0]
+    soundfile.write(data / before.path, np.full(before.length // 2, 0.25), 16000)
+    clips = load_clips(data, "speech", "valid", tmp_path)
+    np.testing.assert_allclose(clips.read(clips.clips[0]), np.full(before.length // 2, 0.25), atol=1e-4)
 
 
 def test_clips_travel_to_other_processes_by_name(folder: Path, tmp_path: Path) -> None:
