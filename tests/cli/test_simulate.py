@@ -55,7 +55,7 @@ def test_a_picture_is_drawn(run, tmp_path: Path) -> None:
         (["simulate", "idle", "--profile", "turbo"], "unknown profile 'turbo'"),
         (["simulate", "idle", "--plot", "load.bmp"], "pictures are written as"),
         (["record-load", "trace.csv"], "ends in .npz"),
-        (["record-load", "no/such/trace.npz"], "no/such/trace.npz: cannot be written"),
+        (["record-load", "no/such/trace.npz"], "no/such/trace.npz: there is no folder no/such"),
     ],
 )
 def test_a_mistake_is_one_line(
