@@ -84,6 +84,8 @@ def _others() -> list[str]:
         "",
         differences(differences_within(report)).to_markdown(),
         "",
+        "![Ours and others: quality over time and multiplications per second](others.png)",
+        "",
     ]
 
 
