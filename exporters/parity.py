@@ -17,9 +17,10 @@ from pse_sdk.models.window_model import WindowModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 
-# Largest error, as SNR in dB against torch, that an export may have. Rounding weights to fp16 costs about 70 dB
-# (they carry 11 bits); int8 is a lossy choice whose price the evaluation measures, so only nonsense is refused.
-PARITY_DB: dict[Precision, float] = {"fp32": 90.0, "fp16": 45.0, "int8": 12.0}
+# Largest error, as SNR in dB against torch, that an export may have. In fp32 runtimes differ by how they compute
+# sigmoids and sums: 87 dB were seen of a trained stack. Rounding weights to fp16 costs about 70 dB (they carry 11
+# bits); int8 is a lossy choice whose price the evaluation measures, so only nonsense is refused.
+PARITY_DB: dict[Precision, float] = {"fp32": 75.0, "fp16": 45.0, "int8": 12.0}
 
 FRAMES = 60
 SEED = 0
