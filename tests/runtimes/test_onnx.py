@@ -1,7 +1,6 @@
 """The ONNX runtime: what it says of a model, and what it refuses."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
 from pse_sdk.models import BloomStack, complexity
+from tests.runtimes.two_threads import check_two_threads
 
 
 def test_the_file_describes_itself(tiny_model: Path, tiny_stack: BloomStack) -> None:
@@ -39,17 +39,7 @@ def test_streams_of_one_runtime_do_not_meet(tiny_model: Path) -> None:
 
 
 def test_two_threads_share_one_runtime(tiny_model: Path) -> None:
-    runtime = OnnxRuntime(tiny_model)
-    windows = 0.1 * np.random.default_rng(0).standard_normal((2, 200, runtime.description.window)).astype(np.float32)
-
-    def enhance(number: int) -> np.ndarray:
-        stream = runtime.open_stream()
-        return np.stack([stream.step(windows[number, i : i + 1], 1 + i % 3, 1).copy() for i in range(200)])
-
-    alone = [enhance(number) for number in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(enhance, range(2)))
-    np.testing.assert_array_equal(together, alone)
+    check_two_threads(OnnxRuntime(tiny_model))
 
 
 def test_states_can_be_saved_and_put_back(tiny_model: Path) -> None:

@@ -5,7 +5,6 @@ The files were made of ``tiny.safetensors`` by ``pse export``: see CONTRIBUTING.
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,8 @@ pytest.importorskip("ai_edge_litert")
 
 from pse_sdk.runtimes import tflite
 from pse_sdk.runtimes.tflite import TfliteRuntime
+
+from tests.runtimes.two_threads import check_two_threads
 
 DATA = Path(__file__).parent.parent / "data"
 FP32, INT8, WEIGHTS = DATA / "tiny-fp32.tflite", DATA / "tiny-int8.tflite", DATA / "tiny.safetensors"
@@ -102,17 +103,7 @@ def test_streams_of_one_runtime_do_not_meet(fp32: TfliteRuntime) -> None:
 
 
 def test_two_threads_share_one_runtime(fp32: TfliteRuntime) -> None:
-    runtime = fp32
-    windows = 0.1 * np.random.default_rng(0).standard_normal((2, 200, runtime.description.window)).astype(np.float32)
-
-    def enhance(number: int) -> np.ndarray:
-        stream = runtime.open_stream()
-        return np.stack([stream.step(windows[number, i : i + 1], 1 + i % 3, 1).copy() for i in range(200)])
-
-    alone = [enhance(number) for number in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(enhance, range(2)))
-    np.testing.assert_array_equal(together, alone)
+    check_two_threads(fp32)
 
 
 def test_states_can_be_saved_put_back_and_forgotten(fp32: TfliteRuntime) -> None:
