@@ -17,10 +17,9 @@ from pse_sdk.models.window_model import WindowModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 
-# Largest error, as SNR in dB against torch, that an export may have. In fp32 runtimes differ by how they compute
-# sigmoids and sums: 87 dB were seen of a trained stack. Rounding weights to fp16 costs about 70 dB (they carry 11
-# bits); int8 is a lossy choice whose price the evaluation measures, so only nonsense is refused.
-PARITY_DB: dict[Precision, float] = {"fp32": 75.0, "fp16": 45.0, "int8": 12.0}
+# Largest error, as SNR in dB against torch, that an export may have. Rounding weights to fp16 costs about 70 dB
+# (they carry 11 bits); int8 is a lossy choice whose price the evaluation measures, so only nonsense is refused.
+PARITY_DB: dict[Precision, float] = {"fp32": 90.0, "fp16": 45.0, "int8": 12.0}
 
 FRAMES = 60
 SEED = 0
@@ -32,7 +31,10 @@ def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
     reference = TorchRuntime(model, exported.description)
     blocks = model.config.blocks
     rng = np.random.default_rng(SEED)
-    windows = _windows(rng, model.config.window, model.config.hop)
+    # A voice as well: of noise alone a good model leaves next to nothing, and errors would be measured against that.
+    windows = _windows(rng, model.config.window, model.config.hop) + self_test.signal_windows(
+        exported.description, FRAMES
+    )
     schedules = {f"depth {depth}": [(depth, depth)] * FRAMES for depth in range(1, blocks + 1)}
     random_depths = rng.integers(1, blocks + 1, FRAMES)
     schedules["random depth changes"] = [(int(d), int(rng.integers(1, d + 1))) for d in random_depths]

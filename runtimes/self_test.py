@@ -61,9 +61,9 @@ def decode(d: ModelDescription) -> Float32 | None:
     return np.frombuffer(base64.b64decode(d.self_test), "<f2").reshape(d.blocks, d.window).astype(np.float32)
 
 
-def signal_windows(d: ModelDescription) -> Float32:
-    """[FRAMES, window]: a voice-like tone, 20 harmonics of a pitch that rises from 120 Hz."""
-    t: npt.NDArray[np.float64] = np.arange(d.window + (FRAMES - 1) * d.hop) / d.sample_rate
+def signal_windows(d: ModelDescription, frames: int = FRAMES) -> Float32:
+    """[frames, window]: a voice-like tone, 20 harmonics of a pitch that rises from 120 Hz."""
+    t: npt.NDArray[np.float64] = np.arange(d.window + (frames - 1) * d.hop) / d.sample_rate
     phase = 2 * np.pi * (120 * t + 200 * t**2)
     harmonics = np.arange(1, 21)[:, None]
     signal = (0.05 * np.sum(np.sin(harmonics * phase) / harmonics, axis=0)).astype(np.float32)
