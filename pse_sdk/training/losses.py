@@ -1,9 +1,11 @@
-"""Losses on the waveform and on compressed spectra. Each takes [batch, samples] and gives one value per item."""
+"""Losses on the waveform and on spectra. Each gives one value per item of a batch."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from pse_sdk.training.perceptual import perceptual_loss
 
 FFT = 512
 HOP = 256
@@ -23,15 +25,14 @@ def snr_loss(estimate: Tensor, target: Tensor, noisy: Tensor, ceiling_db: float 
 
 
 def compressed_spectral_loss(
-    estimate: Tensor, target: Tensor, power: float = 0.3, complex_weight: float = 0.3, over_suppression: float = 0.0
+    y: Tensor, s: Tensor, power: float = 0.3, complex_weight: float = 0.3, over_suppression: float = 0.0
 ) -> Tensor:
     """Mean squared error of power-law-compressed spectra: magnitudes, and ``complex_weight`` of it with phase.
 
     arXiv 2009.12286, eq. 3. ``over_suppression`` weighs a third, asymmetric term that counts only what is missing
     of the target's magnitudes (arXiv 2110.09625, eq. 5): a voice cut off costs more than noise left in.
-    Levels matter: normalise both signals alike first.
+    ``y`` and ``s`` are `spectrum` of estimate and target. Levels matter: normalise both signals alike first.
     """
-    y, s = _spectrum(estimate), _spectrum(target)
     y_log, s_log = _log_power(y), _log_power(s)
     y_compressed, s_compressed = (y_log * (power / 2)).exp(), (s_log * (power / 2)).exp()
     # |Yc - Sc|^2 from magnitudes and the inner product: half as many memory passes as on real and imaginary parts.
@@ -51,17 +52,29 @@ def enhancement_loss(
     snr_weight: float = 0.05,
     over_suppression: float = 0.0,
     spectral_weight: float = 1.0,
+    perceptual_weight: float = 0.0,
 ) -> Tensor:
-    """The weighted sum of both, independent of the recording's level. [batch, samples] -> scalar.
+    """The weighted sum of all, independent of the recording's level. [batch, samples] -> scalar.
 
-    Without a spectral weight no spectrum is computed, which on a CPU saves a good part of a small model's step.
+    Without a weight of either no spectrum is computed, which on a CPU saves a good part of a small model's step.
     """
     level = noisy.square().mean(1, keepdim=True).sqrt() + 1e-5
     estimate, target, noisy = estimate / level, target / level, noisy / level
     loss = snr_weight * snr_loss(estimate, target, noisy)
-    if spectral_weight:
-        loss = loss + spectral_weight * compressed_spectral_loss(estimate, target, over_suppression=over_suppression)
+    if spectral_weight or perceptual_weight:
+        y, s = spectrum(estimate), spectrum(target)
+        loss = loss + spectral_weight * compressed_spectral_loss(y, s, over_suppression=over_suppression)
+        if perceptual_weight:
+            loss = loss + perceptual_weight * perceptual_loss(_power(y), _power(s))
     return loss.mean()
+
+
+def spectrum(x: Tensor) -> Tensor:
+    """32 ms Hann windows, a new one every 16 ms: [batch, samples] -> [batch, bins, frames, real and imaginary part]."""
+    # Real and imaginary part apart: complex autograd costs a small CPU more than the network does.
+    window = torch.hann_window(FFT, device=x.device)
+    out: Tensor = torch.view_as_real(torch.stft(x, FFT, HOP, window=window, return_complex=True)) * (2 / FFT**0.5)
+    return out
 
 
 def _energy(x: Tensor) -> Tensor:
@@ -69,12 +82,8 @@ def _energy(x: Tensor) -> Tensor:
 
 
 def _log_power(spectrum: Tensor) -> Tensor:
-    return torch.log(spectrum.square().sum(-1) + FLOOR)
+    return torch.log(_power(spectrum) + FLOOR)
 
 
-def _spectrum(x: Tensor) -> Tensor:
-    # Real and imaginary part apart: complex autograd costs a small CPU more than the network does.
-    window = torch.hann_window(FFT, device=x.device)
-    spectrum: Tensor = torch.stft(x, FFT, HOP, window=window, return_complex=True)
-    out: Tensor = torch.view_as_real(spectrum) * (2 / FFT**0.5)
-    return out
+def _power(spectrum: Tensor) -> Tensor:
+    return spectrum.square().sum(-1)

@@ -13,7 +13,7 @@ from pse_sdk.training.augment import Samples, gain_for_snr, gain_to_level, in_ro
 from pse_sdk.training.channel import any_codec, lose_packets, overload
 from pse_sdk.training.data import SAMPLE_RATE, Clips
 from pse_sdk.training.scenes import SceneRecipe, Scenes, check_probabilities
-from pse_sdk.training.sources import Noises, Utterances
+from pse_sdk.training.sources import Babble, Noises, Utterances
 from pse_sdk.training.speaker.voices import Voices
 
 
@@ -30,6 +30,7 @@ class MixingRecipe:
     second_noise : that a second noise, 0 to 12 dB weaker, is added
     noise_room : that the noise comes through a room response too, one of its own
     coloured_noise : that a noise is synthetic, with a random spectral slope, instead of recorded
+    babble : that it is otherwise 4 to 16 talkers at once
     synthetic_noise, vary_noise : that it is otherwise synthetic, or a recording made unlike itself
         (`pse_sdk.training.noise_variety`)
     equaliser : that speech (or noise, drawn apart) passes a random second-order filter
@@ -51,6 +52,7 @@ class MixingRecipe:
     second_noise: float = 0.35
     noise_room: float = 0.0
     coloured_noise: float = 0.1
+    babble: float = 0.0
     synthetic_noise: float = 0.0
     vary_noise: float = 0.0
     equaliser: float = 0.4
@@ -74,8 +76,8 @@ class MixingRecipe:
 
 
 _PROBABILITIES = (
-    "room", "second_noise", "noise_room", "coloured_noise", "synthetic_noise", "vary_noise", "equaliser", "band_limit",
-    "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
+    "room", "second_noise", "noise_room", "coloured_noise", "babble", "synthetic_noise", "vary_noise", "equaliser",
+    "band_limit", "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
 )  # fmt: skip
 
 
@@ -105,7 +107,8 @@ class Mixtures(Dataset[Mixture]):
         first: int = 0,
         voices: Voices | None = None,
     ) -> None:
-        self.utterances, self.noises = Utterances(speech, recipe), Noises(noise, recipe)
+        self.utterances = Utterances(speech, recipe)
+        self.noises = Noises(noise, recipe, Babble(self.utterances))
         self.rooms, self.recipe = rooms, recipe
         self.items, self.seed, self.first = items, seed, first
         self.dim = voices.dim if voices else 0

@@ -87,8 +87,9 @@ class JointTraining(lightning.LightningModule):
     def _distance(self, output: Tensor, target: Tensor, noisy: Tensor) -> Tensor:
         recipe = self.recipe
         return enhancement_loss(
-            output.float(), target.float(), noisy, recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight
-        )
+            output.float(), target.float(), noisy,
+            recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight, recipe.perceptual_weight,
+        )  # fmt: skip
 
     def _speaker(self, batch: Batch) -> Tensor | None:
         if not self.recipe.model.speaker_dim or not batch.embedding.shape[1]:

@@ -51,6 +51,7 @@ class Recipe:
     snr_weight : weight of the waveform loss, per dB, beside the compressed spectral loss
     spectral_weight : weight of the compressed spectral loss
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
+    perceptual_weight : weight of PESQ's disturbance, per point of its score (`pse_sdk.training.perceptual`)
     switching : part of the steps that train a change of depth in the middle of a recording
     frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
         and only what stands above is trained
@@ -78,6 +79,7 @@ class Recipe:
     snr_weight: float = 0.05
     spectral_weight: float = 1.0
     over_suppression: float = 0.0
+    perceptual_weight: float = 0.0
     switching: float = 0.0
     frozen_blocks: int = 0
     validate_every: int = 500

@@ -1,4 +1,4 @@
-"""What mixtures are made of: one speaker's utterances, recorded and synthetic noises."""
+"""What mixtures are made of: one speaker's utterances, babble of many, recorded and synthetic noises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 
 from pse_sdk.errors import UsageError
-from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, random_equaliser
+from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, gain_to_level, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
 from pse_sdk.training.noise_variety import synthetic_noise, vary
 
@@ -48,11 +48,28 @@ class Utterances:
         return out
 
 
-class Noises:
-    """Draws one or two noises, recorded or synthetic."""
+class Babble:
+    """Draws many talkers at once, each at another distance: what one hears of a restaurant or a square."""
 
-    def __init__(self, clips: Clips, recipe: MixingRecipe) -> None:
-        self.clips, self.recipe = clips, recipe
+    # Fewer can be told apart, and a voice that can be followed is not noise to someone who enrolled nobody.
+    TALKERS = (4, 16)
+
+    def __init__(self, utterances: Utterances) -> None:
+        self.utterances = utterances
+
+    def draw(self, rng: np.random.Generator, length: int) -> Samples:
+        babble = np.zeros(length, np.float32)
+        for _ in range(rng.integers(self.TALKERS[0], self.TALKERS[1] + 1)):
+            voice = self.utterances.draw(rng, length)
+            babble += voice * gain_to_level(voice, rng.uniform(-32, -20))
+        return babble
+
+
+class Noises:
+    """Draws one or two noises: recorded, synthetic, or of many talkers."""
+
+    def __init__(self, clips: Clips, recipe: MixingRecipe, babble: Babble) -> None:
+        self.clips, self.recipe, self.babble = clips, recipe, babble
         self.categories = sorted(set(clips.by_category) - set(recipe.left_out_noise))
         if not self.categories:
             raise UsageError("mixing.left_out_noise leaves no noise to draw from")
@@ -68,6 +85,8 @@ class Noises:
         if rng.random() < self.recipe.coloured_noise:
             return coloured_noise(rng, length)
         # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if self.recipe.babble and rng.random() < self.recipe.babble:
+            return self.babble.draw(rng, length)
         if self.recipe.synthetic_noise and rng.random() < self.recipe.synthetic_noise:
             return synthetic_noise(rng, length)
         if self.recipe.vary_noise and rng.random() < self.recipe.vary_noise:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pse_sdk.errors import AudioError, ProfileError, UsageError
 from pse_sdk.models import preset
 from pse_sdk.training.data import data_folder, load_clips
-from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss
+from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss, spectrum
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.mixing import MixingRecipe, Mixtures, in_room
 from pse_sdk.training.recipe import load_recipe
@@ -97,6 +97,20 @@ def test_noise_comes_through_a_room_and_the_speech_does_not(make_mixtures) -> No
         assert np.std(noise[0] - noise[1]) > 0.1
 
 
+def test_babble_is_made_of_many_voices_and_leaves_the_speech_alone(make_mixtures) -> None:
+    only = {**DRY, "coloured_noise": 0, "second_noise": 0, "babble": 1, "clean": 0}
+    recorded, babble = make_mixtures(**{**only, "babble": 0}), make_mixtures(**only)
+    for i in range(5):
+        speech = [target / np.std(target) for _, target, *_ in (recorded[i], babble[i])]
+        np.testing.assert_allclose(speech[0], speech[1], rtol=1e-3, atol=1e-3)
+    voices = make_mixtures(**only).noises.babble
+    drawn = [voices.draw(np.random.default_rng(seed), 16000) for seed in range(20)]
+    # 4 to 16 voices of -32 to -20 dBFS each.
+    levels = [20 * np.log10(np.std(x)) for x in drawn]
+    assert -26 < min(levels) < max(levels) < -20 + 10 * np.log10(16)
+    np.testing.assert_array_equal(drawn[3], voices.draw(np.random.default_rng(3), 16000))
+
+
 def test_empty_items_hold_digital_silence(make_mixtures) -> None:
     for noisy, target, *_ in (
         make_mixtures(**{**DRY, "empty": 1, "clipping": 1, "packet_loss": 1})[i] for i in range(5)
@@ -176,7 +190,7 @@ def test_the_waveform_loss_is_the_negative_snr() -> None:
 
 
 def test_the_spectral_loss_is_zero_only_for_the_target() -> None:
-    target = torch.randn(1, 4000)
+    target = spectrum(torch.randn(1, 4000))
     assert compressed_spectral_loss(target, target).item() == pytest.approx(0, abs=1e-7)
     # A wrong sign keeps every magnitude: only the part with phase sees it.
     assert compressed_spectral_loss(-target, target).item() > 0.01

@@ -37,7 +37,7 @@ class SingleDepthTraining(lightning.LightningModule):
         recipe = self.recipe
         loss = enhancement_loss(
             enhance(self.model, batch.noisy), batch.target, batch.noisy,
-            recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight,
+            recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight, recipe.perceptual_weight,
         )  # fmt: skip
         self.log("train/loss", loss.detach())
         self.log("budget", self.spending.share(self.global_step), prog_bar=True)
