@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,17 +34,42 @@ def compressed_spectral_loss(
     arXiv 2009.12286, eq. 3. ``over_suppression`` weighs a third, asymmetric term that counts only what is missing
     of the target's magnitudes (arXiv 2110.09625, eq. 5): a voice cut off costs more than noise left in.
     ``y`` and ``s`` are `spectrum` of estimate and target. Levels matter: normalise both signals alike first.
+    The gradient is that of ``y`` alone.
     """
-    y_log, s_log = _log_power(y), _log_power(s)
-    y_compressed, s_compressed = (y_log * (power / 2)).exp(), (s_log * (power / 2)).exp()
-    # |Yc - Sc|^2 from magnitudes and the inner product: half as many memory passes as on real and imaginary parts.
-    inner = ((y * s).sum(-1) + FLOOR) * ((y_log + s_log) * ((power - 1) / 2)).exp()
-    with_phase = y_compressed.square() + s_compressed.square() - 2 * inner
-    missing = s_compressed - y_compressed
-    loss = (1 - complex_weight) * missing.square() + complex_weight * with_phase
-    if over_suppression:
-        loss = loss + over_suppression * missing.clamp_min(0).square()
-    return loss.mean((1, 2))
+    loss: Tensor = _CompressedSpectralLoss.apply(y, s, power, complex_weight, over_suppression)
+    return loss
+
+
+class _CompressedSpectralLoss(torch.autograd.Function):
+    """With its gradient by hand: a fifth of the time that autograd takes for a dozen passes over complex spectra."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, y: Tensor, s: Tensor, power: float, complex_weight: float, over_suppression: float
+    ) -> Tensor:
+        y_power, s_power = power_of(y) + FLOOR, power_of(s) + FLOOR
+        y_log, s_log = y_power.log(), s_power.log()
+        y_compressed, s_compressed = (y_log * (power / 2)).exp_(), (s_log * (power / 2)).exp_()
+        # |Yc - Sc|^2 from magnitudes and the inner product Re(y s*).
+        cross = (y_log.add_(s_log) * ((power - 1) / 2)).exp_()
+        inner = (y.real * s.real + y.imag * s.imag + FLOOR).mul_(cross)
+        with_phase = y_compressed.square() + s_compressed.square() - 2 * inner
+        missing = s_compressed - y_compressed
+        uncovered = missing.clamp_min(0)
+        loss = (1 - complex_weight) * missing.square() + complex_weight * with_phase
+        loss += over_suppression * uncovered.square()
+        # d|y|^p / dy = p |y|^(p - 2) y, so that all of the gradient lies along y and s.
+        pull = (1 - complex_weight) * missing + over_suppression * uncovered - complex_weight * y_compressed
+        along_y = -2 * power * y_compressed * pull + 2 * complex_weight * (1 - power) * inner
+        along_y /= y_power
+        ctx.save_for_backward(y * along_y - s * (2 * complex_weight * cross))
+        return loss.mean((1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        share = grads[0] / (gradient.shape[1] * gradient.shape[2])
+        return gradient * share[:, None, None], None, None, None, None
 
 
 def enhancement_loss(
@@ -65,25 +92,36 @@ def enhancement_loss(
         y, s = spectrum(estimate), spectrum(target)
         loss = loss + spectral_weight * compressed_spectral_loss(y, s, over_suppression=over_suppression)
         if perceptual_weight:
-            loss = loss + perceptual_weight * perceptual_loss(_power(y), _power(s))
+            loss = loss + perceptual_weight * perceptual_loss(power_of(y), power_of(s))
     return loss.mean()
 
 
 def spectrum(x: Tensor) -> Tensor:
-    """32 ms Hann windows, a new one every 16 ms: [batch, samples] -> [batch, bins, frames, real and imaginary part]."""
-    # Real and imaginary part apart: complex autograd costs a small CPU more than the network does.
+    """32 ms Hann windows, a new one every 16 ms: [batch, samples] -> complex [batch, bins, frames]."""
     window = torch.hann_window(FFT, device=x.device)
-    out: Tensor = torch.view_as_real(torch.stft(x, FFT, HOP, window=window, return_complex=True)) * (2 / FFT**0.5)
+    out: Tensor = torch.stft(x, FFT, HOP, window=window * (2 / FFT**0.5), return_complex=True)
     return out
+
+
+def power_of(spectrum: Tensor) -> Tensor:
+    """Squared magnitudes."""
+    power: Tensor = _Power.apply(spectrum)
+    return power
+
+
+class _Power(torch.autograd.Function):
+    """With its gradient by hand, for the same reason."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor) -> Tensor:
+        ctx.save_for_backward(spectrum)
+        return spectrum.real.square() + spectrum.imag.square()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (spectrum,) = ctx.saved_tensors
+        return spectrum * (2 * grads[0])
 
 
 def _energy(x: Tensor) -> Tensor:
     return x.square().mean(1)
-
-
-def _log_power(spectrum: Tensor) -> Tensor:
-    return torch.log(_power(spectrum) + FLOOR)
-
-
-def _power(spectrum: Tensor) -> Tensor:
-    return spectrum.square().sum(-1)

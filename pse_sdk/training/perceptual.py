@@ -31,13 +31,11 @@ SILENT = 1e-8
 class _Hearing(NamedTuple):
     """What does not depend on the signals.
 
-    bands [BANDS, bins]: how spectral power falls to bands. gain, speech [bins]: of the headphone's high-pass, and 1 in
-    the band of speech. threshold, exponent [BANDS]: of hearing. width: of a band in Bark.
+    sums [bins, BANDS + 1]: how spectral power falls to bands behind the headphone's high-pass, and to that of speech
+    before it. threshold, exponent [BANDS]: of hearing. width: of a band in Bark.
     """
 
-    bands: Tensor
-    gain: Tensor
-    speech: Tensor
+    sums: Tensor
     threshold: Tensor
     exponent: Tensor
     width: float
@@ -76,10 +74,10 @@ def _hearing(bins: int, device: torch.device) -> _Hearing:
     centre = low + width * (torch.arange(BANDS) + 0.5)
     khz = 1.96 * (centre + 0.53) / (26.28 - centre)
     threshold_db = 3.64 * khz**-0.8 - 6.5 * torch.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
+    high_pass = (frequency.square() / (frequency.square() + 100.0**2)).square()
+    speech = (frequency > SPEECH_HZ[0]) & (frequency < SPEECH_HZ[1])
     hearing = _Hearing(
-        bands=_band_shares(bins, low, width),
-        gain=(frequency.square() / (frequency.square() + 100.0**2)).square(),
-        speech=((frequency > SPEECH_HZ[0]) & (frequency < SPEECH_HZ[1])).float(),
+        sums=torch.cat([_band_shares(bins, low, width) * high_pass, speech[None].float()]).T.contiguous(),
         threshold=(10 ** (threshold_db / 10)).clamp_max(1e4),
         exponent=ZWICKER * (6 / (centre + 2)).clamp(1, 2) ** 0.15,
         width=width,
@@ -106,9 +104,9 @@ def _band_shares(bins: int, low: float, width: float, parts: int = 80) -> Tensor
 
 def _in_bands(power: Tensor, hearing: _Hearing) -> Tensor:
     """Power per band at the level of listening, [batch, frames, BANDS]."""
-    level = torch.einsum("bft,f->bt", power, hearing.speech).mean(1) + 1e-9
-    scaled = power * (10 ** (LISTENING_DB / 10) / level)[:, None, None] * hearing.gain[:, None]
-    return torch.einsum("bft,kf->btk", scaled, hearing.bands)
+    sums = power.transpose(1, 2) @ hearing.sums
+    level = sums[..., -1].mean(1) + 1e-9
+    return sums[..., :-1] * (10 ** (LISTENING_DB / 10) / level)[:, None, None]
 
 
 def _compensated(s: Tensor, y: Tensor, hearing: _Hearing) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pse_sdk.errors import AudioError, ProfileError, UsageError
 from pse_sdk.models import preset
 from pse_sdk.training.data import data_folder, load_clips
-from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, snr_loss, spectrum
+from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, power_of, snr_loss, spectrum
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.mixing import MixingRecipe, Mixtures, in_room
 from pse_sdk.training.recipe import load_recipe
@@ -195,6 +195,18 @@ def test_the_spectral_loss_is_zero_only_for_the_target() -> None:
     # A wrong sign keeps every magnitude: only the part with phase sees it.
     assert compressed_spectral_loss(-target, target).item() > 0.01
     assert compressed_spectral_loss(-target, target, complex_weight=0).item() == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize(("complex_weight", "over_suppression"), [(0.0, 0.0), (1.0, 0.0), (0.3, 0.8)])
+def test_the_spectral_loss_has_the_gradient_that_it_says(complex_weight: float, over_suppression: float) -> None:
+    y, s = torch.randn(2, 2, 5, 4, dtype=torch.complex128, generator=torch.Generator().manual_seed(0))
+    y.requires_grad_()
+    assert torch.autograd.gradcheck(lambda y: compressed_spectral_loss(y, s, 0.3, complex_weight, over_suppression), y)
+    assert torch.autograd.gradcheck(power_of, y)
+    silent = torch.zeros_like(s).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda y: compressed_spectral_loss(y, s, 0.3, complex_weight, over_suppression), silent, eps=1e-9, atol=1e-3
+    )
 
 
 def test_si_sdr_is_what_the_paper_defines() -> None:
