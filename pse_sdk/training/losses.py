@@ -36,17 +36,16 @@ def compressed_spectral_loss(
     ``y`` and ``s`` are `spectrum` of estimate and target. Levels matter: normalise both signals alike first.
     The gradient is that of ``y`` alone.
     """
-    loss: Tensor = _CompressedSpectralLoss.apply(y, s, power, complex_weight, over_suppression)
+    weights = power, complex_weight, over_suppression
+    loss: Tensor = _CompressedSpectralLoss.apply(y, s, *weights)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _CompressedSpectralLoss(torch.autograd.Function):
-    """With its gradient by hand: a fifth of the time that autograd takes for a dozen passes over complex spectra."""
+    """With its gradient by hand: half the time that autograd takes for a dozen passes over complex spectra."""
 
     @staticmethod
-    def forward(
-        ctx: Any, y: Tensor, s: Tensor, power: float, complex_weight: float, over_suppression: float
-    ) -> Tensor:
+    def forward(ctx: Any, y: Tensor, s: Tensor, power: float, complex_weight: float, over_suppression: float) -> Tensor:
         y_power, s_power = power_of(y) + FLOOR, power_of(s) + FLOOR
         y_log, s_log = y_power.log(), s_power.log()
         y_compressed, s_compressed = (y_log * (power / 2)).exp_(), (s_log * (power / 2)).exp_()
@@ -66,9 +65,9 @@ class _CompressedSpectralLoss(torch.autograd.Function):
         return loss.mean((1, 2))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        share = grads[0] / (gradient.shape[1] * gradient.shape[2])
+        share = grad / (gradient.shape[1] * gradient.shape[2])
         return gradient * share[:, None, None], None, None, None, None
 
 
@@ -105,7 +104,7 @@ def spectrum(x: Tensor) -> Tensor:
 
 def power_of(spectrum: Tensor) -> Tensor:
     """Squared magnitudes."""
-    power: Tensor = _Power.apply(spectrum)
+    power: Tensor = _Power.apply(spectrum)  # type: ignore[no-untyped-call]
     return power
 
 
@@ -118,9 +117,10 @@ class _Power(torch.autograd.Function):
         return spectrum.real.square() + spectrum.imag.square()
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         (spectrum,) = ctx.saved_tensors
-        return spectrum * (2 * grads[0])
+        to_spectrum: Tensor = spectrum * (2 * grad)
+        return to_spectrum
 
 
 def _energy(x: Tensor) -> Tensor:
