@@ -61,7 +61,7 @@ def test_blocks_that_rested_longer_warm_up_from_zeros() -> None:
 def test_a_rest_does_not_interrupt_a_warm_up() -> None:
     change = DepthChange()
     change.next(1)
-    frames = [change.next(depth) for depth in [5] * 10 + [1] + [5] * (WARM_UP - 9)]
+    frames = [change.next(depth) for depth in [5] * 4 + [1] + [5] * (WARM_UP - 3)]
     assert frames[-2:] == [(5, 1), (5, 5)]
 
 
