@@ -4,8 +4,9 @@ from __future__ import annotations
 
 # Frames that a waking block runs before its output is used. It starts from zeros: its last state, perhaps seconds
 # old, was measured to be worse (1.0 dB below the shallower depth after going from 1 to 5 at once; zeros 0.1 dB).
-# With a random depth ten times a second PESQ stood 0.035, 0.044, 0.028, 0.026, 0.051 below the mean of the fixed depths
-# for 3, 6, 10, 15, 30 frames: heard sooner, a block is not yet worth hearing, later, a shallower head is heard for long.
+# Training has heard such changes, so a few frames are enough: over the second after one from depth 1 to 5, 0, 6, 10, 15,
+# 30 frames brought 1.33, 1.32, 1.20, 1.05, 0.82 dB SI-SDR (48 changes); in the worst tenth the first 200 ms that are
+# heard stood 1.2, 1.0, 0.8, 0.7, 0.0 dB below depth 1.
 WARM_UP = 10
 # A block that rests for no more frames than this goes on from its state: it has hardly aged. The controller lets the
 # deeper blocks rest for a frame after one that was late.

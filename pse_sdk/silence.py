@@ -9,7 +9,7 @@ at 3, 10, 20 dB SNR, then of white noise (depth 1 from the third second on, dept
 
 - states kept, heard at once: -0.2 -0.6 -0.7, +0.1 0.0 0.0 dB; gain in the first 50 ms at most 0.4 dB less. Chosen.
 - waking blocks from zeros, heard at once: +1.8 +0.9 -0.6, -0.8 -0.7 -1.2 dB, and noise is let through at first
-- the same, heard after 30 frames as in other changes of depth: +0.8 +0.3 -0.7, -0.7 -0.6 -1.2 dB
+- the same, heard after 30 frames: +0.8 +0.3 -0.7, -0.7 -0.6 -1.2 dB
 
 After 4.4 s of digital silence (28 onsets): states kept -0.1 dB, all states from zeros +0.45 dB; after 0.5 s (20 onsets)
 +0.45, after 50 ms +0.3 but -0.2 in the median. Cells that see nothing but zeros drift, by up to 0.9 per frame.

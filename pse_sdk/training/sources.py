@@ -49,9 +49,10 @@ class Utterances:
 
 
 class Babble:
-    """Draws many talkers at once, each at another distance: what one hears of a restaurant or a square."""
+    """Draws many talkers at once, of different loudness: what one hears of a restaurant or a square."""
 
-    # Fewer can be told apart, and a voice that can be followed is not noise to someone who enrolled nobody.
+    # Of fewer, one voice is more often followed than not, and is then no noise to someone who enrolled nobody. The
+    # mixture's own speaker is hardly ever among them: there are hundreds.
     TALKERS = (4, 16)
 
     def __init__(self, utterances: Utterances) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pse_sdk.training.losses import enhancement_loss, power_of, spectrum
-from pse_sdk.training.perceptual import perceptual_loss
+from pse_sdk.training.perceptual import _hearing, perceptual_loss
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CLEAN = torch.from_numpy(soundfile.read(EXAMPLES / "clean.flac", dtype="float32")[0])[None, :80000]
@@ -41,8 +41,11 @@ def test_the_target_costs_nothing_at_any_level_and_through_a_steady_filter() -> 
     assert loss(CLEAN) == pytest.approx(0, abs=2e-3)
     assert loss(0.1 * CLEAN) == pytest.approx(0, abs=2e-3)
     bins = torch.fft.rfft(CLEAN)
-    filtered = torch.fft.irfft(bins * torch.linspace(1, 0.7, bins.shape[1]), CLEAN.shape[1])
-    assert loss(filtered) < 0.2 * loss(CLEAN + 0.1 * noise(0))
+    filtered = torch.fft.irfft(bins * torch.linspace(1, 0.1, bins.shape[1]), CLEAN.shape[1])  # 20 dB less at the top
+    assert loss(filtered) < 0.1
+    gone = filtered.clone()
+    gone[:, 40000:] = CLEAN[:, 40000:]  # for half of the time only: nothing forgives that
+    assert loss(gone) > 0.3
 
 
 def test_more_noise_costs_more() -> None:
@@ -72,6 +75,15 @@ def test_it_is_in_the_loss_that_training_minimises() -> None:
     assert (with_it - without).item() == pytest.approx(0.5 * loss(noisy), rel=1e-3)
     alone = enhancement_loss(noisy, CLEAN, noisy, snr_weight=0, spectral_weight=0, perceptual_weight=0.5)
     assert alone.item() == pytest.approx(0.5 * loss(noisy), rel=1e-3)
+
+
+def test_what_was_first_computed_without_gradients_can_be_trained_with() -> None:
+    _hearing.cache_clear()
+    with torch.inference_mode():
+        loss(CLEAN)
+    estimate = (CLEAN + 0.1 * noise(7)).requires_grad_()
+    perceptual_loss(power_of(spectrum(estimate)), power_of(spectrum(CLEAN))).sum().backward()
+    assert torch.isfinite(estimate.grad).all()
 
 
 def test_it_gives_the_same_under_autocast() -> None:
