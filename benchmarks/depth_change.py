@@ -20,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 import pse_sdk as sdk
-from pse_sdk.depth_change import WARM_UP
+from pse_sdk.depth_change import PINNED_WARM_UP
 from pse_sdk.evaluation.metrics import si_sdr
 from pse_sdk.evaluation.metrics.perceptual import pesq_wb
 from pse_sdk.training.data import SAMPLE_RATE, data_folder
@@ -78,7 +78,7 @@ def _change_once(
         changed = _run(enhancer, noisy, [a if i * BLOCK < CHANGE_AT else b for i in range(len(noisy) // BLOCK)])
         largest = max(largest, float(np.abs(np.diff(changed)).max() / steepest))
         # Going deeper is heard when the blocks that woke up have settled.
-        heard = CHANGE_AT + (WARM_UP * BLOCK if b > a else 0)
+        heard = CHANGE_AT + (PINNED_WARM_UP * BLOCK if b > a else 0)
         window = slice(heard, heard + AFTER)
         # In a pause there is no target that an SI-SDR could be taken against.
         if np.sqrt(np.mean(target[window] ** 2)) > 0.1 * np.sqrt(np.mean(target**2)):

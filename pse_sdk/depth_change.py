@@ -4,10 +4,12 @@ from __future__ import annotations
 
 # Frames that a waking block runs before its output is used. It starts from zeros: its last state, perhaps seconds
 # old, was measured to be worse (1.0 dB below the shallower depth after going from 1 to 5 at once; zeros 0.1 dB).
-# Training has heard such changes, so a few frames are enough. 6, 10, 15, 20, 30 of them brought 0.83, 0.76, 0.67, 0.59,
-# 0.49 dB SI-SDR over the second after a change from depth 1 to 5 (72 changes); in the first 200 ms that are heard the
-# median over depth 1 was 0.6, 0.8, 0.8, 0.9, 1.1 dB, and with 10 one pair of depths stood below the shallower one.
-WARM_UP = 15
+# A rise that the controller takes back within this time is not heard at all.
+WARM_UP = 30
+# Nobody takes back a depth that the app pinned, and training has heard such changes: 6, 10, 15, 20, 30 frames brought
+# 0.83, 0.76, 0.67, 0.59, 0.49 dB SI-SDR over the second after a change from depth 1 to 5 (72 changes); with 10 one pair
+# of depths stood below the shallower one in the first 200 ms that are heard.
+PINNED_WARM_UP = 15
 # A block that rests for no more frames than this goes on from its state: it has hardly aged. The controller lets the
 # deeper blocks rest for a frame after one that was late.
 REST = 3
@@ -17,7 +19,8 @@ class DepthChange:
     """Turns wanted depths into (blocks that run, head that is heard), frame by frame.
 
     Going down needs no care: the shallower blocks have run all along. Going up, the deeper blocks know
-    nothing yet, so the head heard so far goes on for `WARM_UP` frames; after a short rest they do, and it does not.
+    nothing yet, so the head heard so far goes on for `WARM_UP` frames, or `PINNED_WARM_UP` where the app chose
+    the depth; after a short rest they do, and it does not.
     """
 
     def __init__(self) -> None:
@@ -35,7 +38,7 @@ class DepthChange:
         self.kept = 0
         """Blocks whose states the frame at hand goes on from; those above it start from zeros."""
 
-    def next(self, wanted: int) -> tuple[int, int]:
+    def next(self, wanted: int, pinned: bool = False) -> tuple[int, int]:
         """(blocks to run, head to hear) of the next frame; both 0 for bypass."""
         self._rest_or_return(wanted)
         self.ran = wanted
@@ -45,7 +48,7 @@ class DepthChange:
         if wanted != self._rising:
             self._rising, self._frames = wanted, 0
         self._frames += 1
-        if self._frames > WARM_UP:
+        if self._frames > (PINNED_WARM_UP if pinned else WARM_UP):
             self._warm, self._rising = wanted, 0
             return wanted, wanted
         return wanted, self._warm

@@ -47,6 +47,11 @@ class DepthPolicy:
         self._pinned: int | None = None
 
     @property
+    def pinned(self) -> bool:
+        """Whether the app chose the depth, so that the controller cannot take it back."""
+        return self._pinned is not None
+
+    @property
     def depth(self) -> int:
         """What the next frame aims at; 0 is bypass."""
         return self.controller.decision.depth if self._pinned is None else self._pinned

@@ -67,7 +67,7 @@ class LiveFrames:
         guard = self._policy.guard
         depth = self._policy.depth_after(self._wait_s) if guard.may_run() else 0
         try:
-            frame = pipeline.run_frame(depth, wet, self._policy.rest)
+            frame = pipeline.run_frame(depth, wet, self._policy.rest, self._policy.pinned)
         except Exception as error:  # a runtime's exceptions are its own, and audio must go on whatever they are
             guard.failed(error)
             return pipeline.run_frame(0, wet)

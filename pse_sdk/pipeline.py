@@ -89,8 +89,8 @@ class Pipeline:
             self._window = window
             self._rates.leave(frame(self), window[0, : self._framer.hop])
 
-    def run_frame(self, depth: int, wet: float, rest: Rest | None = None) -> Frame:
-        """Enhance the frame at hand, with ``rest`` (where given) in pauses.
+    def run_frame(self, depth: int, wet: float, rest: Rest | None = None, pinned: bool = False) -> Frame:
+        """Enhance the frame at hand, with ``rest`` (where given) in pauses; ``pinned`` if the app chose the depth.
 
         States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
         pause. A rise in depth waits for the onset. After long digital silence the model begins anew. `pse_sdk.silence`
@@ -111,7 +111,7 @@ class Pipeline:
         if rest and self.resting:
             # Blocks that wake up now would not run, and be heard cold after their warm-up.
             depth = min(depth, max(self._change.ran, rest.depth))
-        ran, head = self._change.next(depth)
+        ran, head = self._change.next(depth, pinned)
         if ran > self._change.kept:
             self.stream.forget(self._change.kept)
         self._heard = head

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.depth_change import REST, WARM_UP, DepthChange
+from pse_sdk.depth_change import PINNED_WARM_UP, REST, WARM_UP, DepthChange
 
 # Depths that are held for a while, longer than a warm-up too.
 wanted_depths = st.lists(
@@ -56,6 +56,14 @@ def test_blocks_that_rested_longer_warm_up_from_zeros() -> None:
         change.next(1)
     assert change.next(5) == (5, 1)
     assert change.kept == 1
+
+
+def test_a_pinned_depth_is_heard_sooner() -> None:
+    change = DepthChange()
+    change.next(1, pinned=True)
+    frames = [change.next(3, pinned=True) for _ in range(PINNED_WARM_UP + 1)]
+    assert frames == [(3, 1)] * PINNED_WARM_UP + [(3, 3)]
+    assert PINNED_WARM_UP < WARM_UP
 
 
 def test_a_rest_does_not_interrupt_a_warm_up() -> None:

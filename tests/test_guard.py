@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pse_sdk as sdk
-from pse_sdk.depth_change import WARM_UP
+from pse_sdk.depth_change import PINNED_WARM_UP
 from pse_sdk.guard import FIRST_PAUSE, LONGEST_PAUSE, SETTLED, Guard, check_output
 from pse_sdk.load import Clocks, LoadMonitor
 from tests.conftest import cut
@@ -106,12 +106,12 @@ def test_while_the_model_is_left_out_the_output_is_the_input_aligned(
 
 def test_the_model_is_heard_again_after_a_pause_and_the_warm_up(tiny_model: Path, speechlike: Make) -> None:
     enhancer = broken(tiny_model, {10: "raises"})
-    signal = speechlike((11 + FIRST_PAUSE + WARM_UP + 5) * HOP)
+    signal = speechlike((11 + FIRST_PAUSE + PINNED_WARM_UP + 5) * HOP)
     for block in cut(signal, [HOP]):
         enhancer.process(block)
     stats = enhancer.stats()
     assert (stats.faults, stats.last_fault) == (1, "RuntimeError: the runtime is gone")
-    assert stats.frames_at_depth == (1 + FIRST_PAUSE + WARM_UP, 0, 15, 0)
+    assert stats.frames_at_depth == (1 + FIRST_PAUSE + PINNED_WARM_UP, 0, 15, 0)
     assert (stats.depth, stats.reason) == (2, "pinned by set_depth")
 
 

@@ -15,7 +15,7 @@ SHORTFALLS: dict[tuple[str, str], dict[str, float]] = {
     ("quality", "step"): {"of_oracle": 0.82, "recovery_s": 3},
     ("quality", "ramp"): {"of_oracle": 0.68},
     ("quality", "square"): {"avoidable": 0.0015},
-    ("quality", "hog"): {"of_oracle": 0.61, "changes_per_minute": 9},
+    ("quality", "hog"): {"of_oracle": 0.61, "changes_per_minute": 8},
 }
 
 
