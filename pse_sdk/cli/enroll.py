@@ -19,7 +19,7 @@ def enroll(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Voice profile to write; IN with .voice if not given.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
 ) -> None:
     """Learn a voice, for `pse enhance --voice`. The profile holds no sound and stays on this device."""
     if recording.is_dir():

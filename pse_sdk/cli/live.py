@@ -30,14 +30,16 @@ def live(
         str | None, typer.Option("--input", help="Microphone: name, part of it, or number; the system's if not given.")
     ] = None,
     sink: Annotated[str | None, typer.Option("--output", help="Loudspeaker, likewise.")] = None,
-    profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
+    profile: Annotated[
+        str, typer.Option(help="battery, balanced, quality, auto, fixed-N, or a .toml file.")
+    ] = "balanced",
     voice: Annotated[
         Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are weakened too.")
     ] = None,
     strength_db: Annotated[
         float | None, typer.Option(help="Attenuate nothing by more than this many dB (0: no limit).")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
     rate: Annotated[int | None, typer.Option(help="Samples per second; the microphone's if not given.")] = None,
     buffer_ms: Annotated[
         float, typer.Option(min=20, max=500, help="Delay of our buffer and of the device's two.")

@@ -19,7 +19,7 @@ from pse_sdk.simulate.trace import SUFFIX, save_trace
 def record_load(
     output: Annotated[Path, typer.Argument(metavar=f"OUT{SUFFIX}", help="The trace to write.")],
     seconds: Annotated[float, typer.Option(min=1, max=86400, help="How long to record.")] = 60,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
 ) -> None:
     """Record this machine's load while it runs one frame every 10 ms. Use the machine meanwhile as you usually do."""
     if output.suffix != SUFFIX:

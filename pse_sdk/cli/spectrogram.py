@@ -27,7 +27,7 @@ def spectrogram(
     ] = None,
     profile: Annotated[str, typer.Option(help="As for `pse enhance`.")] = "balanced",
     every_depth: Annotated[bool, typer.Option(help="Show the output of every depth.")] = False,
-    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
 ) -> None:
     """Draw spectrograms of a recording before and after enhancement."""
     if source.is_dir():
