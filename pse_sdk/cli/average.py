@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.files import check_writable
 
 
 def average(
@@ -22,4 +23,5 @@ def average(
         from pse_sdk.training.soup import average as run
     except ImportError as error:
         raise UsageError(f"averaging needs {error.name}: {how_to_install('train')}") from None
+    check_writable(output)
     run(weights, shares or [1.0] * len(weights), output)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pse_sdk.errors import UsageError, how_to_install
-from pse_sdk.evaluation.compare import differences_between, differences_within
+from pse_sdk.evaluation.compare import check_comparable, differences_between, differences_within
 from pse_sdk.evaluation.items import Recordings
 from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
 from pse_sdk.evaluation.plot import plot_report
@@ -69,6 +69,8 @@ def evaluate_command(
 ) -> None:
     """Score systems per depth, SNR and noise class, with 95 % bootstrap intervals; the first against the others."""
     _check(plot, output, markdown)
+    if compare and output and compare.resolve() == output.resolve():
+        raise UsageError(f"{output}: is what --compare compares with; choose another file for --output")
     earlier = load_report(compare) if compare else None
     if noisy and (data or write or reverberant):
         raise UsageError("--data, --write and --reverberant are of mixtures: leave them out, or leave out --noisy")
@@ -84,6 +86,8 @@ def evaluate_command(
     words = any(label.said for label in recordings.labels)
     chosen = choose_metrics([m.strip() for m in metrics.split(",") if m.strip()], recordings.has_targets, words)
     found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime)
+    if earlier:
+        check_comparable(recordings.title, recordings.labels, [system.name for system in found], earlier)
 
     def follow(scored: Iterable[Scored], total: int) -> Iterable[Scored]:
         return track(scored, "items", total, console=progress, transient=True, disable=not progress.is_terminal)
@@ -91,16 +95,20 @@ def evaluate_command(
     report = evaluate(recordings, found, chosen, jobs, follow)
     if output:
         save_report(report, output)
-    compared = _compared(report, earlier)
-    if markdown:
-        with write_atomically(markdown) as temporary:
-            temporary.write_text(to_markdown(report, compared), encoding="utf-8")
-    if plot:
-        plot_report(report, plot)
-    # Last: a reader that ends, as `head` does, takes the command with it.
-    _print(report, compared)
-    for path in filter(None, (output, markdown, plot)):
-        progress.print(f"wrote {path}", markup=False, highlight=False)
+    rows = differences_within(report)
+    try:
+        rows += differences_between(report, earlier) if earlier else []
+    finally:  # where the recordings turn out to be others, what was measured of them is told all the same
+        compared = [differences(rows)] if rows else []
+        if markdown:
+            with write_atomically(markdown) as temporary:
+                temporary.write_text(to_markdown(report, compared), encoding="utf-8")
+        if plot:
+            plot_report(report, plot)
+        # Last: a reader that ends, as `head` does, takes the command with it.
+        _print(report, compared)
+        for path in filter(None, (output, markdown, plot)):
+            progress.print(f"wrote {path}", markup=False, highlight=False)
 
 
 def _mixtures(
@@ -124,13 +132,6 @@ def _write(recordings: Recordings, folder: Path, progress: Console) -> None:
 
     write_recordings(recordings, folder)
     progress.print(f"wrote {recordings.title} to {folder}", markup=False, highlight=False)
-
-
-def _compared(report: Report, earlier: Report | None) -> list[Sheet]:
-    rows = differences_within(report)
-    if earlier:
-        rows += differences_between(report, earlier)
-    return [differences(rows)] if rows else []
 
 
 def _print(report: Report, compared: list[Sheet]) -> None:

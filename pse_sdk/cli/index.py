@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import PseWarning, UsageError, how_to_install
 
 
 def index(
@@ -22,17 +23,23 @@ def index(
     ] = 0,
     valid: Annotated[float, typer.Option(min=0, max=1, help="Share that is kept for validation; 0: none.")] = 0.05,
 ) -> None:
-    """Add the recordings of a folder to a data folder's index.csv; training and validation share no speaker."""
+    """Add the recordings of a folder to a data folder's index.csv.
+
+    Training and validation share no speaker, kind of noise or room that --group-level names.
+    """
     try:
         from pse_sdk.training.index import index_folder, write_index
     except ImportError as error:
         raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
+    if kind == "speech" and not group_level and valid:
+        warnings.warn("without --group-level nobody knows who speaks: the same voices may train and validate, and "
+                      "scores then flatter", PseWarning, stacklevel=1)  # fmt: skip
     rows = index_folder(data, folder, kind, group_level, valid)
     write_index(data, folder, rows)
     counts = Counter(row.split for row in rows)
     groups = {row.speaker or row.category for row in rows} - {""}
     Console(soft_wrap=True, highlight=False).print(
-        f"{data / 'index.csv'}: {folder.name}, {kind}: {counts['train']} recordings to train, {counts['valid']} to "
-        f"validate" + (f", {len(groups)} groups" if group_level and groups else ""),
+        f"{data / 'index.csv'}: {folder.resolve().name}, {kind}: {counts['train']} recordings to train, "
+        f"{counts['valid']} to validate" + (f", {len(groups)} groups" if group_level and groups else ""),
         markup=False,
     )

@@ -1,4 +1,4 @@
-"""``pse reproduce bloom``: BLOOM-Net's comparison of training methods on our data. Needs the ``[train]`` extra."""
+"""``pse reproduce bloom``: BLOOM-Net's comparison of training methods. Needs the ``[train]`` and ``[plot]`` extras."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from pse_sdk.errors import UsageError, how_to_install
 if TYPE_CHECKING:
     from pse_sdk.training.reproduce.bloom import Job, Outcome
     from pse_sdk.training.reproduce.report import Report
+
+# A method of many stages has to give some to each.
+FEWEST_STEPS = 16
 
 
 class Blocks(str, Enum):
@@ -37,7 +40,9 @@ def bloom(
     size: Annotated[
         Size, typer.Option(help="tiny: for one CPU core. paper: the papers' own sizes, for a GPU.")
     ] = Size.TINY,
-    steps: Annotated[int | None, typer.Option(min=16, help="Budget: optimiser steps of one scalable model.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=FEWEST_STEPS, help="Budget: optimiser steps of one scalable model.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Choose the budget by time instead.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Methods trained side by side, one thread each.")] = 1,
     page: Annotated[
@@ -54,15 +59,26 @@ def bloom(
     try:
         from pse_sdk.training.data import data_folder
         from pse_sdk.training.reproduce import bloom as comparison
-        from pse_sdk.training.reproduce.report import Report
+        from pse_sdk.training.reproduce.page import check_page
+        from pse_sdk.training.reproduce.report import MARK, Report
     except ImportError as error:
         raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
-    folder = data_folder(data)
+    begun = (output / comparison.SETTINGS).exists()
+    if report_only and not begun:
+        raise UsageError(f"{output} holds no comparison to report: leave out --report-only, or give its folder")
+    folder = None if report_only else data_folder(data)
+    page = page or output / "reproduce-bloom.md"
+    for parent in (output, page.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    check_page(page, MARK)
     kinds = ["e3net", "convtasnet"] if blocks is Blocks.BOTH else [blocks.value]
-    if minutes is not None and not (output / comparison.SETTINGS).exists():
+    if minutes is not None and not begun and folder:
         steps = comparison.steps_for(minutes, comparison.load_recipes(size.value, kinds), folder, processes)
+        if steps < FEWEST_STEPS:
+            raise UsageError(f"--minutes {minutes:g} is time for {steps} steps of each method; {FEWEST_STEPS} are the "
+                             f"fewest: give {minutes * FEWEST_STEPS / steps:.0f} minutes or more")  # fmt: skip
     jobs = comparison.plan(size.value, kinds, folder, output, steps)
     report = Report({job.kind: job.recipe for job in jobs})
     console = Console(soft_wrap=True, highlight=False)
@@ -72,7 +88,7 @@ def bloom(
             per_depth = "  ".join(f"{gain:5.2f}" for gain in gains.mean(0))
             console.print(f"{job.kind:<10} {row:<10} {per_depth}   ({outcome.seconds:.0f} s)")
         report.add(job, outcome)
-        report.write(page or output / "reproduce-bloom.md")
+        report.write(page)
 
     comparison.run([job for job in jobs if job.done] if report_only else jobs, processes, tell)
     _show(report, console)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.evaluation.scores import choose_metrics
 
 MINUTES = 5.0
 # What this takes of a recipe: the models and the schedule are the comparison's own.
@@ -45,6 +46,7 @@ def e3net(
         from pse_sdk.training.recipe import load_recipe
         from pse_sdk.training.reproduce.e3net import report, run
         from pse_sdk.training.reproduce.e3net.budget import Budget
+        from pse_sdk.training.reproduce.page import check_page
     except ImportError as error:
         raise UsageError(f"this needs {error.name}: {how_to_install('train,export,eval')}") from None
     if speed_only and quality_only:
@@ -56,8 +58,13 @@ def e3net(
     budget = Budget(MINUTES if minutes is None and steps is None else minutes, steps)
     recipe = load_recipe("e3net-comparison", settings or ())
     page = page or output / "reproduce-e3net.md"
-    for folder in (output, page.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+    for parent in (output, page.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    check_page(page, report.MARK)
+    folder = None
+    if not speed_only:
+        folder = data_folder(data)
+        choose_metrics(["pesq"], has_targets=True, has_words=False)
     results = report.Results.read(page.with_suffix(".json"))
     tell = Console(stderr=True, soft_wrap=True).print
 
@@ -67,8 +74,8 @@ def e3net(
     if not quality_only:
         run.measure_all_speeds(results, turns, tell)
         keep()
-    if not speed_only:
-        run.measure_all_qualities(results, recipe, budget, data_folder(data), output, keep, tell)
+    if folder:
+        run.measure_all_qualities(results, recipe, budget, folder, output, keep, tell)
     console = Console()
     for table in report.terminal_tables(results):
         console.print(table)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.bootstrap import Estimate, estimate
+from pse_sdk.evaluation.items import Label
 from pse_sdk.evaluation.report import Report, Variant
 
 # By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
@@ -38,14 +39,9 @@ def differences_between(report: Report, earlier: Report) -> list[Difference]:
 
     Raises `UsageError` if the items are not the same, or no system is in both.
     """
-    check_same_items(report, earlier)
     now, before = report.systems(), earlier.systems()
-    names = [(name, name) for name in now if name in before]
-    if not names and len(now) == len(before) == 1:
-        names = [(next(iter(now)), next(iter(before)))]
-    if not names:
-        raise UsageError(f"no system is in both reports ({', '.join(now)}; {', '.join(before)}): evaluate one of each, "
-                         "or name it as it was, as in `small=path`")  # fmt: skip
+    names = check_comparable(report.title, report.labels, list(now), earlier)
+    _check_same_recordings(report, earlier)
     return [
         _difference(a, b, a.name, f"{b.name}, earlier")
         for mine, theirs in names
@@ -53,12 +49,29 @@ def differences_between(report: Report, earlier: Report) -> list[Difference]:
     ]
 
 
-def check_same_items(report: Report, earlier: Report) -> None:
-    """Raise `UsageError` unless both have the same names in order, and the unprocessed recordings score alike."""
-    names, before = ([label.name for label in r.labels] for r in (report, earlier))
+def check_comparable(
+    title: str, labels: Sequence[Label], systems: Sequence[str], earlier: Report
+) -> list[tuple[str, str]]:
+    """Which of ``systems`` is compared with which of an earlier report, told before anything is scored.
+
+    Raises `UsageError` if the items have not the same names in order, or no system is in both.
+    """
+    names, before = [label.name for label in labels], [label.name for label in earlier.labels]
     if names != before:
-        raise UsageError(f"the reports are of other items ({len(names)} and {len(before)}; {report.title}; "
+        raise UsageError(f"the reports are of other items ({len(names)} and {len(before)}; {title}; "
                          f"{earlier.title}): evaluate the same list, see --items and --seed")  # fmt: skip
+    known = list(earlier.systems())
+    shared = [(name, name) for name in systems if name in known]
+    if not shared and len(systems) == len(known) == 1:
+        shared = [(systems[0], known[0])]
+    if not shared:
+        raise UsageError(f"no system is in both reports ({', '.join(systems)}; {', '.join(known)}): evaluate one of "
+                         "each, or name it as it was, as in `small=path`")  # fmt: skip
+    return shared
+
+
+def _check_same_recordings(report: Report, earlier: Report) -> None:
+    """Raise `UsageError` unless the unprocessed recordings score alike."""
     for column, limit in SAME_WITHIN.items():
         if column in report.columns and column in earlier.columns:
             both = [r.variants[0].columns[column].values for r in (report, earlier)]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import soxr
 
 from pse_sdk.audio import open_audio, read_blocks
+from pse_sdk.errors import AudioError
 
 Samples = npt.NDArray[np.float32]
 
@@ -65,9 +66,11 @@ class Recordings(Protocol):
 
 
 def read_mono(path: Path) -> Samples:
-    """A file as [samples] at 16 kHz, channels averaged; raises `AudioError`."""
+    """A file as [samples] at 16 kHz, channels averaged; raises `AudioError`, also where a sample is not a number."""
     with open_audio(path) as file:
         mono = np.concatenate(list(read_blocks(file, path))).mean(axis=1, dtype=np.float32)
+        if not np.isfinite(mono).all():
+            raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite); write it anew")
         if file.samplerate == SAMPLE_RATE:
             return np.asarray(mono, np.float32)
         resampled = soxr.resample(mono, file.samplerate, SAMPLE_RATE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.evaluation.items import SAMPLE_RATE, Item, Label, Recordings, Samples
 from pse_sdk.evaluation.noise_classes import noise_class
 from pse_sdk.files import write_atomically
@@ -26,6 +26,8 @@ PEAK = 0.99
 PAUSE_S = (0.05, 0.4)
 MARGIN_S = 0.4
 FEWEST_WORDS = 4
+# How often the length of an item is drawn from a category of noise before it is taken for silent.
+MOST_SILENCE = 100
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class MixtureList:
         same_voice = self._speech.by_speaker[clip.source, clip.speaker] if clip.speaker else [clip]
         out, at = np.zeros(length, np.float32), 0
         while at < length:
-            piece = _crop(rng, self._speech, clip, length - at)
+            piece = self._speech.crop(rng, clip, length - at)
             out[at : at + len(piece)] = piece
             at += len(piece) + int(rng.uniform(*PAUSE_S) * SAMPLE_RATE)
             clip = same_voice[rng.integers(len(same_voice))]
@@ -115,8 +117,10 @@ class MixtureList:
         clips = self._noise.by_category[category]
         out = np.zeros(0, np.float32)
         while len(out) < length or not out.any():  # some recordings are silent for seconds
+            if len(out) > MOST_SILENCE * length:
+                raise AudioError(f"the recordings of noise {category!r} are silent: take them out of the index")
             missing = length - len(out) % length
-            out = np.concatenate([out, _crop(rng, self._noise, clips[rng.integers(len(clips))], missing)])
+            out = np.concatenate([out, self._noise.crop(rng, clips[rng.integers(len(clips))], missing)])
         return out[-length:]
 
     @cached_property
@@ -169,11 +173,6 @@ def write_recordings(recordings: Recordings, folder: Path) -> None:
     if any(label.said for label in recordings.labels):
         with write_atomically(folder / "transcripts.tsv") as temporary:
             temporary.write_text("".join(f"{label.name}\t{label.said}\n" for label in recordings.labels), "utf-8")
-
-
-def _crop(rng: np.random.Generator, clips: Clips, clip: Clip, length: int) -> Samples:
-    start = int(rng.integers(max(1, clip.length - length + 1)))
-    return clips.read(clip, start, length)
 
 
 def _stem(clip: Clip) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 
 import numpy as np
@@ -125,14 +126,20 @@ def _scores(work: Work, jobs: int) -> Iterator[Iterable[Scored]]:
         yield pool.map(_score, numbers)
 
 
-_worker: Worker | None = None
+_work: Work | None = None
 
 
 def _start(work: Work) -> None:
-    global _worker
-    _worker = Worker(work)
+    """Keep the work for `_worker`: what fails here would only be told as a process that died."""
+    global _work
+    _work = work
+
+
+@cache
+def _worker() -> Worker:
+    assert _work is not None
+    return Worker(_work)
 
 
 def _score(number: int) -> Scored:
-    assert _worker is not None
-    return _worker.score(number)
+    return _worker().score(number)

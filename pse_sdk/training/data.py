@@ -6,11 +6,11 @@ speaker and category. Paths are relative to the folder.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
-import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import soundfile
 import soxr
 
 from pse_sdk.errors import AudioError
+from pse_sdk.files import write_atomically
 
 SAMPLE_RATE = 16000
 COLUMNS = ("path", "kind", "split", "source", "speaker", "category")
@@ -62,12 +63,16 @@ class Clips:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if not isinstance(self.samples, np.ndarray):
-            self.samples = np.load(self.samples, mmap_mode="r")
+            self.samples = np.memmap(self.samples, np.int16, "r")
 
     @classmethod
     def none(cls) -> Clips:
         """No recordings, for a kind that is not needed."""
         return cls(np.zeros(0, np.int16), [])
+
+    def crop(self, rng: np.random.Generator, clip: Clip, length: int) -> npt.NDArray[np.float32]:
+        """A random part of a clip; all of it where it is shorter than ``length``."""
+        return self.read(clip, int(rng.integers(max(1, clip.length - length + 1))), length)
 
     def read(self, clip: Clip, start: int = 0, length: int | None = None) -> npt.NDArray[np.float32]:
         """Samples of a clip as float32 in -1..1; shorter than ``length`` where the clip ends."""
@@ -94,32 +99,32 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None, w
     """Recordings of one kind and split, decoded into the cache on first use.
 
     ``without`` says, where there are none, how to do without them.
-    The cache file is named after the folder, the rows of the index and the sizes of the files: what changed is decoded
-    anew.
+    The cache file is named after the folder, the rows of the index, and the files' sizes and times: what changed is
+    decoded anew, and what it replaces is deleted.
     """
     rows = [row for row in read_index(folder / "index.csv") if row["kind"] == kind and row["split"] == split]
     if not rows:
         way_out = f", or {without} does without" if without else ""
         raise AudioError(f"{folder / 'index.csv'} has no rows of kind {kind!r} in split {split!r}: "
                          f"`pse index` adds them{way_out}")  # fmt: skip
-    sizes = [_size(folder / row["path"]) for row in rows]
-    key = hashlib.sha256(json.dumps([str(folder.resolve()), rows, sizes]).encode()).hexdigest()[:16]
     cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"
-    stem = cache / f"{kind}-{split}-{key}"
+    place = f"{kind}-{split}-{_digest(str(folder.resolve()))}"
+    stem = cache / f"{place}-{_digest([rows, [_version(folder / row['path']) for row in rows]])}"
     if not stem.with_suffix(".json").exists():
         _decode(folder, rows, stem)
+        _delete_others(stem, place)
     lengths = json.loads(stem.with_suffix(".json").read_text())
     starts = np.concatenate([[0], np.cumsum(lengths)])
     clips = [
         Clip(r["path"], r["source"], r["speaker"], r["category"], int(s), int(n))
         for r, s, n in zip(rows, starts, lengths, strict=False)
     ]
-    return Clips(np.load(stem.with_suffix(".npy"), mmap_mode="r"), clips)
+    return Clips(np.memmap(stem.with_suffix(".pcm"), np.int16, "r"), clips)
 
 
 def read_index(path: Path) -> list[dict[str, str]]:
     """The rows of an index; raises `AudioError` naming a column that is missing."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
@@ -127,22 +132,39 @@ def read_index(path: Path) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _size(path: Path) -> int:
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What tells a file from what it was before: size and time of the last change."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise AudioError(f"{path}: in the index, but cannot be read ({error.strerror}); `pse index` on its "
                          "folder takes out what is gone") from error  # fmt: skip
+    return found.st_size, found.st_mtime_ns
 
 
 def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
-    pieces = [_read_int16(folder / row["path"]) for row in rows]
-    with tempfile.NamedTemporaryFile(dir=stem.parent, suffix=".npy", delete=False) as file:
-        np.save(file, np.concatenate(pieces))
-    Path(file.name).replace(stem.with_suffix(".npy"))
+    lengths = []
+    with write_atomically(stem.with_suffix(".pcm")) as temporary, temporary.open("wb") as file:
+        for row in rows:
+            samples = _read_int16(folder / row["path"])
+            file.write(samples.tobytes())
+            lengths.append(len(samples))
     # Written last: its presence says that the samples are complete.
-    stem.with_suffix(".json").write_text(json.dumps([len(piece) for piece in pieces]))
+    with write_atomically(stem.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(lengths))
+
+
+def _delete_others(stem: Path, place: str) -> None:
+    """What was decoded of an earlier state of the same recordings."""
+    for path in stem.parent.glob(f"{place}-*"):
+        if path.stem != stem.name:
+            with contextlib.suppress(OSError):  # in use, where the system then keeps it
+                path.unlink()
 
 
 def _read_int16(path: Path) -> npt.NDArray[np.int16]:

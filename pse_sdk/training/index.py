@@ -45,21 +45,26 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
         raise AudioError(f"kind {kind!r}: must be one of {', '.join(KINDS)}")
     if not folder.resolve().is_relative_to(data.resolve()):
         raise AudioError(f"{folder}: must lie in the data folder {data}, whose index names its files")
-    files = sorted(path for path in folder.rglob("*") if is_audio_name(path) and path.is_file())
+    # Names that begin with a dot are what other systems keep about a file, `._a.wav` of macOS.
+    files = sorted(
+        path for path in folder.rglob("*")
+        if is_audio_name(path) and path.is_file() and not path.name.startswith(".")
+    )  # fmt: skip
     if not files:
         raise AudioError(f"{folder}: no recordings in this folder")
     groups = [_group(path.relative_to(folder), group_level) for path in files]
     parted = [str(path.relative_to(folder)) for path in files] if kind == "noise" or not group_level else groups
     held_out = _held_out(set(parted), valid)
+    name = folder.resolve().name
     return [
         Row(
             # By the name in the folder, wherever a link leads.
             path=(folder.resolve() / path.relative_to(folder)).relative_to(data.resolve()).as_posix(),
             kind=kind,
             split="valid" if part in held_out else "train",
-            source=folder.name,
+            source=name,
             speaker=group if kind == "speech" else "",
-            category=(group or folder.name) if kind == "noise" else "",
+            category=(group or name) if kind == "noise" else "",
         )
         for path, group, part in zip(files, groups, parted, strict=True)
     ]
@@ -72,12 +77,13 @@ def write_index(data: Path, folder: Path, rows: list[Row]) -> None:
     """
     path = data / "index.csv"
     before = read_index(path) if path.exists() else []
-    below = f"{folder.resolve().relative_to(data.resolve()).as_posix()}/"
+    place = folder.resolve().relative_to(data.resolve())
     replaced = {row.path for row in rows}
     kept = [
         row
         for row in before
-        if row["path"] not in replaced and not (row["path"].startswith(below) and not (data / row["path"]).exists())
+        if row["path"] not in replaced
+        and ((data / row["path"]).exists() or not Path(row["path"]).is_relative_to(place))
     ]
     columns = list(dict.fromkeys([*COLUMNS, *(column for row in kept for column in row)]))
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -12,9 +12,13 @@ from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, gain_for_snr, gain_to_level, in_room, low_pass, random_equaliser
 from pse_sdk.training.channel import any_codec, lose_packets, overload
 from pse_sdk.training.data import SAMPLE_RATE, Clips
-from pse_sdk.training.scenes import SceneRecipe, Scenes, check_probabilities
+from pse_sdk.training.ranges import check_least, check_probabilities, check_ranges, check_weights
+from pse_sdk.training.scenes import SceneRecipe, Scenes
 from pse_sdk.training.sources import Babble, Noises, Utterances
 from pse_sdk.training.speaker.voices import Voices
+
+# Of a mixture: some windows of the spectral loss.
+SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ class MixingRecipe:
 
     def __post_init__(self) -> None:
         check_probabilities(self, _PROBABILITIES)
+        check_ranges(self, ("snr_db", "level_dbfs"))
+        check_least(self, SHORTEST_S, ("seconds",))
+        check_weights("speech_weights", self.speech_weights)
         if self.clean + self.silent + self.empty > 1:
             raise ValueError(f"clean + silent + empty = {self.clean + self.silent + self.empty}: must be at most 1")
 

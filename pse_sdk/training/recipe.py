@@ -14,6 +14,7 @@ from pse_sdk.errors import ProfileError
 from pse_sdk.models.config import StackConfig
 from pse_sdk.models.speaker_encoder import SpeakerEncoderConfig
 from pse_sdk.training.mixing import MixingRecipe
+from pse_sdk.training.ranges import check_least, check_probabilities
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.damage import DamageRecipe
 from pse_sdk.training.speaker.train import EncoderRecipe
@@ -26,6 +27,10 @@ else:
 
 Schedule = Literal["linear", "cosine", "plateau"]
 Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
+_NOT_NEGATIVE = (
+    "seed", "learning_rate", "warmup_steps", "decay_steps", "plateau_patience", "patience", "weight_decay",
+    "gradient_clip", "distillation", "snr_weight", "spectral_weight", "over_suppression", "perceptual_weight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,9 @@ class Recipe:
         for name, allowed in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
-        for name in ("steps", "batch", "heads", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
+        check_least(self, 1, ("steps", "batch", "heads", "validate_every"))
+        check_least(self, 0, _NOT_NEGATIVE)
+        check_probabilities(self, ("switching",))
         if not 0 <= self.frozen_blocks < self.model.blocks:
             raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
         if self.head_weights and len(self.head_weights) != self.model.blocks:

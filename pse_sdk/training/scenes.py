@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, gain_for_snr, in_room, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clips
+from pse_sdk.training.ranges import check_probabilities, check_ranges, check_weights
 from pse_sdk.training.sources import check_sources
 from pse_sdk.training.speaker.voices import Voices
 
@@ -40,13 +40,8 @@ class SceneRecipe:
 
     def __post_init__(self) -> None:
         check_probabilities(self, ("enrolled", "interferer", "second_interferer", "absent", "noise"))
-
-
-def check_probabilities(recipe: object, names: Iterable[str]) -> None:
-    """Raise `ValueError` naming the first of a recipe's probabilities that is none."""
-    for name in names:
-        if not 0 <= getattr(recipe, name) <= 1:
-            raise ValueError(f"{name} = {getattr(recipe, name)}: must be a probability, 0 to 1")
+        check_ranges(self, ("sir_db",))
+        check_weights("speech_weights", self.speech_weights or {})
 
 
 class Scene(NamedTuple):

@@ -10,7 +10,7 @@ import soxr
 
 from pse_sdk.errors import UsageError
 from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, gain_to_level, random_equaliser
-from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
+from pse_sdk.training.data import SAMPLE_RATE, Clips
 from pse_sdk.training.noise_variety import synthetic_noise, vary
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Utterances:
         out = np.zeros(length, np.float32)
         at = 0
         while at < length:
-            piece = _crop(rng, self.clips, clip, int((length - at) * factor) + 1)
+            piece: Samples = self.clips.crop(rng, clip, int((length - at) * factor) + 1)
             if factor != 1.0:
                 piece = soxr.resample(piece, SAMPLE_RATE * factor, SAMPLE_RATE, quality="MQ")
             piece = piece[: length - at]
@@ -100,7 +100,7 @@ class Noises:
         pieces: list[Samples] = []
         missing = length
         while missing > 0:
-            pieces.append(_crop(rng, self.clips, clips[rng.integers(len(clips))], missing))
+            pieces.append(self.clips.crop(rng, clips[rng.integers(len(clips))], missing))
             missing -= len(pieces[-1])
         return np.concatenate(pieces)
 
@@ -113,8 +113,3 @@ def check_sources(weights: Mapping[str, float], known: Mapping[str, object], key
                          f"(--set '{key}={{}}' draws all alike)")  # fmt: skip
     if not sum(weights.values()) > 0:
         raise UsageError(f"{key}: at least one weight must be above 0")
-
-
-def _crop(rng: np.random.Generator, clips: Clips, clip: Clip, length: int) -> Samples:
-    start = int(rng.integers(max(1, clip.length - length + 1)))
-    return clips.read(clip, start, length)

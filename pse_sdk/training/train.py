@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,12 @@ def train(
     items = recipe.steps * per_step
     train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, done * per_step, voices)
     _check_voices(recipe, train_set)
-    valid_sets = [mixtures(folder, "valid", VALID, VALID_ITEMS, VALID_SEED, voices=voices)]
-    if recipe.mixing.scene.enrolled:
-        valid_sets.append(mixtures(folder, "valid", TWO_TALKERS, VALID_ITEMS, VALID_SEED, voices=voices))
+    valid = [VALID, TWO_TALKERS] if recipe.mixing.scene.enrolled else [VALID]
+    valid_sets = [
+        mixtures(folder, "valid", dataclasses.replace(v, unlabelled=recipe.mixing.unlabelled), VALID_ITEMS, VALID_SEED,
+                 voices=voices)
+        for v in valid
+    ]  # fmt: skip
     (output / RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1))
     module = JointTraining(recipe)
     if not done:
@@ -140,7 +144,15 @@ def loading(workers: int | None, processes: int) -> dict[str, Any]:
         workers = min(8, max(1, (os.cpu_count() or 1) // processes)) if gpu else 0
     if workers == 0:
         return {}
-    return {"num_workers": workers, "persistent_workers": True, "prefetch_factor": 4, "pin_memory": gpu}
+    return {
+        "num_workers": workers, "persistent_workers": True, "prefetch_factor": 4, "pin_memory": gpu,
+        "worker_init_fn": _ignore_interrupts,
+    }  # fmt: skip
+
+
+def _ignore_interrupts(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal: the one that trains saves first, and then ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _must_be_of(output: Path, recipe: Recipe) -> None:

@@ -99,9 +99,35 @@ def test_an_earlier_report_of_the_same_items_is_compared(run, pairs: Path, tmp_p
     assert run(f"x={pairs / 'noisy'}", *of(pairs), "-o", tmp_path / "r.json")[0] == 0
     code, out, _ = run(f"x={pairs / 'better'}", *of(pairs), "--compare", tmp_path / "r.json")
     assert (code, "x - x, earlier" in out) == (0, True)
-    code, _, err = run(pairs / "better", "--noisy", pairs / "clean", "--clean", pairs / "clean", "--metrics", "si_sdr",
-                       "--compare", tmp_path / "r.json")  # fmt: skip
+    others = "--noisy", pairs / "clean", "--clean", pairs / "clean"
+    code, out, err = run(pairs / "better", *others, "--metrics", "si_sdr", "--compare", tmp_path / "r.json")
     assert (code, "the recordings have the same names but differ" in err) == (1, True)
+    assert "SI-SDR" in out  # what was measured is told
+
+
+def test_what_cannot_be_compared_is_told_before_anything_is_scored(
+    run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(f"x={pairs / 'noisy'}", *of(pairs), "-o", tmp_path / "r.json")[0] == 0
+    before = (tmp_path / "r.json").read_bytes()
+    monkeypatch.setattr("pse_sdk.cli.evaluate.evaluate", lambda *_: pytest.fail("scored"))
+    systems = f"y={pairs / 'better'}", f"z={pairs / 'better'}"
+    code, _, err = run(*systems, *of(pairs), "--compare", tmp_path / "r.json")
+    assert (code, "no system is in both reports" in err) == (1, True)
+    same = "--compare", tmp_path / "r.json", "-o", tmp_path / "r.json"
+    code, _, err = run(f"x={pairs / 'better'}", *of(pairs), *same)
+    assert (code, "is what --compare compares with" in err) == (1, True)
+    assert (tmp_path / "r.json").read_bytes() == before
+
+
+def test_a_file_that_holds_no_numbers_is_named(run, pairs: Path, tmp_path: Path) -> None:
+    shutil.copytree(pairs / "better", tmp_path / "better")
+    (tmp_path / "better" / "1.flac").unlink()
+    samples = np.zeros(32000, np.float32)
+    samples[7] = np.nan
+    soundfile.write(tmp_path / "better" / "1.wav", samples, 16000, "FLOAT")
+    code, _, err = run(tmp_path / "better", *of(pairs))
+    assert (code, "1.wav: holds samples that are not numbers" in err) == (1, True)
 
 
 def test_a_silent_item_is_counted_and_the_others_are_scored(run, pairs: Path, tmp_path: Path) -> None:

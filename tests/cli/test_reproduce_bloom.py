@@ -38,13 +38,35 @@ def test_the_table_stands_beside_the_papers(data: Path, monkeypatch: pytest.Monk
     }
 
 
-def test_a_report_alone_trains_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_alone_trains_nothing_and_needs_no_recordings(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bloom, "_run", lambda job: pytest.fail("trained"))
-    result = CliRunner().invoke(
-        app, ["reproduce", "bloom", "-o", str(data / "out"), "--report-only", "--data", str(data), "--blocks", "e3net"]
-    )
+    monkeypatch.delenv("PSE_DATA", raising=False)
+    bloom.plan("tiny", ["e3net"], data, data / "out")
+    begun = (data / "out" / bloom.SETTINGS).read_text()
+    arguments = ["reproduce", "bloom", "--report-only", "--blocks", "e3net", "-o"]
+    result = CliRunner().invoke(app, [*arguments, str(data / "out")])
     assert result.exit_code == 0, result.output
     assert "missing" in result.output
+    assert (data / "out" / bloom.SETTINGS).read_text() == begun
+    result = CliRunner().invoke(app, [*arguments, str(data / "mistyped")])
+    assert "holds no comparison" in str(result.exception)
+    assert not (data / "mistyped").exists()
+
+
+def test_what_could_not_be_written_is_told_before_the_training(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bloom, "run", lambda *_: pytest.fail("trained"))
+    (data / "page.md").write_text("a page of mine")
+    arguments = ["reproduce", "bloom", "-o", str(data / "out"), "--data", str(data), "--page", str(data / "page.md")]
+    result = CliRunner().invoke(app, arguments)
+    assert "to write between" in str(result.exception)
+
+
+def test_a_time_too_short_for_every_stage_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bloom, "_seconds_per_step", lambda *_: 0.3)
+    arguments = ["reproduce", "bloom", "-o", str(data / "out"), "--data", str(data), "--minutes", "0.5"]
+    result = CliRunner().invoke(app, arguments)
+    assert "minutes or more" in str(result.exception)
+    assert not (data / "out" / bloom.SETTINGS).exists()
 
 
 def test_a_budget_is_given_in_one_way_only(data: Path) -> None:

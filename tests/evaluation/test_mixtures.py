@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.evaluation.mixtures import MixtureList, write_recordings
 from pse_sdk.evaluation.noise_classes import noise_class
 from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
+from tests.evaluation.recordings import make_data
 
 
 def test_the_list_is_fixed_and_a_longer_one_begins_with_it(data: Path) -> None:
@@ -69,6 +70,14 @@ def test_the_list_in_files_is_the_same_list(data: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.load(number).target, mixtures.load(number).target)
     with pytest.raises(UsageError, match="not empty"):
         write_recordings(mixtures, tmp_path)
+
+
+def test_noise_that_is_silent_is_named_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+    folder = make_data(tmp_path)
+    for name in ("dog", "babble"):
+        soundfile.write(folder / "noise" / f"{name}.wav", np.zeros(20000), 16000)
+    with pytest.raises(AudioError, match="are silent"):
+        MixtureList(folder, 1).load(0)
 
 
 def test_noise_categories_come_in_classes() -> None:

@@ -38,6 +38,14 @@ def test_output_and_target_are_not_taken_for_each_other(perceptual) -> None:
     assert perceptual.short_time_intelligibility(NOISY, CLEAN) == pytest.approx(0.6621, abs=0.005)
 
 
+def test_a_long_recording_is_scored_in_pieces(perceptual) -> None:
+    # 240 bursts in two minutes: the library's arrays hold 50.
+    burst = np.random.default_rng(0).standard_normal(4000).astype(np.float32) * 0.1
+    long = np.tile(np.concatenate([burst, np.zeros(4000, np.float32)]), 240)
+    assert perceptual.pesq_wb(long, long) == pytest.approx(4.644, abs=0.001)
+    assert np.isnan(perceptual.pesq_wb(np.zeros(0, np.float32), np.zeros(0, np.float32)))
+
+
 @pytest.mark.parametrize(
     ("heard", "errors"),
     [

@@ -88,6 +88,28 @@ def test_a_link_is_indexed_by_its_name_in_the_folder(data: Path, tmp_path_factor
     assert "rooms/r0_near.flac" in {row.path for row in index_folder(data, data / "rooms", "rir")}
 
 
+def test_a_folder_is_named_as_it_is_called_from_wherever(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(data / "rooms")
+    assert {row.source for row in index_folder(data, Path(), "rir")} == {"rooms"}
+
+
+def test_what_other_systems_keep_beside_a_recording_is_none(data: Path) -> None:
+    (data / "rooms" / "._r0_near.flac").write_bytes(b"Mac OS X")
+    assert not [row.path for row in index_folder(data, data / "rooms", "rir") if "._" in row.path]
+
+
+def test_the_data_folder_itself_can_be_indexed_again(data: Path) -> None:
+    for _ in range(2):
+        write_index(data, data, index_folder(data, data, "noise"))
+        (data / "rooms" / "r0_near.flac").unlink(missing_ok=True)
+    assert "rooms/r0_near.flac" not in {row["path"] for row in read_index(data / "index.csv")}
+
+
+def test_an_index_that_a_spreadsheet_wrote_is_read(data: Path) -> None:
+    (data / "index.csv").write_text(",".join(COLUMNS) + "\na.wav,speech,train,s,,\n", encoding="utf-8-sig")
+    assert read_index(data / "index.csv")[0]["path"] == "a.wav"
+
+
 @pytest.mark.parametrize(
     ("folder", "kind", "level", "message"),
     [

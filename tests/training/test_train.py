@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.models.checkpoint import load_stack
@@ -98,6 +99,14 @@ def assert_same_weights(first: Path, second: Path) -> None:
     expected = load_stack(first)[0].state_dict()
     for name, value in load_stack(second)[0].state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+
+
+def test_ctrl_c_leaves_the_workers_to_the_process_that_saves() -> None:
+    loaded = iter(DataLoader(range(12), 1, **training.loading(1, 1)))
+    next(loaded)
+    for worker in loaded._workers:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(loaded)) == 11
 
 
 def test_workers_change_nothing_but_who_draws(run: Run) -> None:

@@ -46,6 +46,18 @@ def test_a_recording_that_was_replaced_is_decoded_anew(folder: Path, tmp_path: P
     np.testing.assert_allclose(clips.read(clips.clips[0]), np.full(before.length // 2, 0.25), atol=1e-4)
 
 
+def test_a_recording_that_was_edited_in_place_is_decoded_anew_and_the_old_samples_go(
+    folder: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    before = load_clips(data, "speech", "valid", tmp_path).clips[0]
+    soundfile.write(data / before.path, np.full(before.length, -0.5), 16000)
+    clips = load_clips(data, "speech", "valid", tmp_path)
+    np.testing.assert_allclose(clips.read(clips.clips[0]), np.full(before.length, -0.5), atol=1e-4)
+    assert len(list(tmp_path.glob("speech-valid-*"))) == 2  # samples and lengths
+
+
 def test_clips_travel_to_other_processes_by_name(folder: Path, tmp_path: Path) -> None:
     clips = load_clips(folder, "noise", "train", tmp_path)
     sent = pickle.dumps(clips)
@@ -263,6 +275,13 @@ def test_the_toy_recipe_has_filters_enough_to_give_back_what_came_in() -> None:
         ("head_weights=[1, 1, 1, 1, 0]", "nor the deepest head's 0"),
         ("mixing.snr_db=[1, 2, 3]", r"must be tuple\[float, float\]"),
         ("mixing.room=7", "must be a probability"),
+        ("seed=-1", "seed = -1: must be at least 0"),
+        ("learning_rate=nan", "learning_rate = nan: must be at least 0"),
+        ("switching=2", "must be a probability"),
+        ("mixing.seconds=0", "seconds = 0: must be at least 0.1"),
+        ("mixing.snr_db=[20, -5]", "the lower one first"),
+        ("mixing.scene.sir_db=[5, -5]", "the lower one first"),
+        ("mixing.speech_weights={a=2.0, b=-1.0}", "b = -1.0: must be at least 0"),
         ("mixing.clean=0.9", "must be at most 1"),
         ("mixing.scene.absent=-0.1", "must be a probability"),
         ("mixing.speech_weights={a='b'}", r"must be dict\[str, float\]"),

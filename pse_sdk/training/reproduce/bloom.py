@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,27 +69,44 @@ def load_recipes(size: str, kinds: Sequence[str]) -> dict[str, Recipe]:
     return {kind: load_recipe(f"bloom-{size}-{kind}") for kind in kinds}
 
 
-def plan(size: str, kinds: Sequence[str], data: Path, output: Path, steps: int | None = None) -> list[Job]:
-    """All jobs. The first call in a folder settles size and budget: ``steps``, or the recipes' own.
+def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps: int | None = None) -> list[Job]:
+    """All jobs. The first call in a folder settles size, data and budget: ``steps``, or the recipes' own.
 
-    Raises `UsageError` where ``output`` holds a comparison of another size or budget.
+    ``data`` is None to report what was done, without the recordings.
+
+    Raises `UsageError` where ``output`` holds a comparison of something else: figures of both would stand in one table.
     """
     path = output / SETTINGS
     recipes = load_recipes(size, kinds)
     held = json.loads(path.read_text()) if path.exists() else {}
     budget = steps or held.get("steps") or next(iter(recipes.values())).steps
-    settings = {"size": size, "steps": budget}
-    if held and held != settings:
-        raise UsageError(f"{output} holds the comparison of {held}, not of {settings}: choose another folder")
-    output.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(settings))
+    used = {kind: recipe.to_dict() for kind, recipe in recipes.items()}
+    asked = {"size": size, "steps": budget, "data": str(data.resolve()) if data else held.get("data"), "recipes": used}
+    settings = json.loads(json.dumps(asked))
+    for key, before, now in _changed(held, settings):
+        raise UsageError(f"{output} holds a comparison that began with {key} = {before!r}, not {now!r}: choose another "
+                         "folder")  # fmt: skip
+    settings["recipes"] = {**held.get("recipes", {}), **settings["recipes"]}
+    if data and settings != held:
+        output.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as temporary:
+            temporary.write_text(json.dumps(settings, indent=1))
+    folder = data or Path(settings["data"] or "")
     return [
-        Job(kind, method, Trial(recipe, data, output).part(budget), data, output)
+        Job(kind, method, Trial(recipe, folder, output).part(budget), folder, output)
         for kind, recipe in recipes.items()
         for method in METHODS
         if method not in LIMITS or kind == LIMITS_KIND
     ]
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any], where: str = "") -> Iterator[tuple[str, object, object]]:
+    """Values that are in both and differ, by dotted key; what an older version did not know is no change."""
+    for key in before.keys() & now.keys():
+        if isinstance(before[key], dict) and isinstance(now[key], dict):
+            yield from _changed(before[key], now[key], f"{where}{key}.")
+        elif before[key] != now[key]:
+            yield f"{where}{key}", before[key], now[key]
 
 
 def run(jobs: list[Job], processes: int, tell: Callable[[Job, Outcome], None]) -> None:

@@ -19,6 +19,8 @@ from pse_sdk.training.reproduce.paper import OURS, PAPER, TITLES, Finding, findi
 from pse_sdk.training.reproduce.plot import plot_gains
 from pse_sdk.training.reproduce.score import Gains
 
+# The name of the marks that the tables stand between.
+MARK = "pse reproduce bloom"
 # Rows that a complete comparison has, whatever the block type.
 MAIN = (*PAPER, *OURS)
 
@@ -64,7 +66,7 @@ class Report:
 
     def write(self, page: Path) -> None:
         """The tables into a Markdown page; figures (.json) and plot (.png) of the same name beside it."""
-        write_between_marks(page, "pse reproduce bloom", "BLOOM-Net's comparison", self._markdown(page))
+        write_between_marks(page, MARK, "BLOOM-Net's comparison", self._markdown(page))
         with write_atomically(page.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps(self._figures(), indent=1) + "\n", encoding="utf-8")
         means = {kind: {row: gains.mean(0) for row, gains in rows.items()} for kind, rows in self.rows.items()}

@@ -16,6 +16,7 @@ from pse_sdk.training.augment import (
     random_equaliser,
 )
 from pse_sdk.training.data import Clips
+from pse_sdk.training.ranges import check_probabilities, check_ranges
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class DamageRecipe:
     band_limit: float = 0.1
     snr_db: tuple[float, float] = (0.0, 20.0)
     level_dbfs: tuple[float, float] = (-35.0, -15.0)
+
+    def __post_init__(self) -> None:
+        check_probabilities(self, ("equaliser", "room", "noise", "coloured_noise", "band_limit"))
+        check_ranges(self, ("snr_db", "level_dbfs"))
 
 
 class Damage:

@@ -22,6 +22,7 @@ from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.training.augment import Samples
 from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, load_clips
 from pse_sdk.training.quiet import quiet
+from pse_sdk.training.ranges import check_least, check_ranges, check_weights
 from pse_sdk.training.sources import check_sources
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe, crop
 from pse_sdk.training.speaker.segments import Segment, cut
@@ -54,8 +55,10 @@ class EncoderRecipe:
     source_weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise ValueError(f"batch = {self.batch}: must be at least 1")
+        check_least(self, 1, ("batch",))
+        check_least(self, 0, ("seed", "learning_rate", "weight_decay"))
+        check_ranges(self, ("seconds",))
+        check_weights("source_weights", self.source_weights)
         if not 2 <= self.warmup_steps < self.steps:
             raise ValueError(f"warmup_steps = {self.warmup_steps}: must be from 2 to less than steps = {self.steps}")
         shortest = self.model.shortest / SAMPLE_RATE

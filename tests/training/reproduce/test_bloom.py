@@ -40,6 +40,20 @@ def test_a_folder_keeps_the_budget_that_it_began_with(tmp_path: Path) -> None:
         plan("tiny", ["e3net"], NOWHERE, tmp_path, steps=50)
     with pytest.raises(UsageError, match="choose another folder"):
         plan("paper", ["e3net"], NOWHERE, tmp_path)
+    with pytest.raises(UsageError, match="data = "):
+        plan("tiny", ["e3net"], Path("elsewhere"), tmp_path)
+
+
+def test_a_folder_keeps_the_recipes_that_it_began_with(tmp_path: Path) -> None:
+    plan("tiny", ["e3net"], NOWHERE, tmp_path)
+    held = json.loads((tmp_path / bloom.SETTINGS).read_text())
+    del held["recipes"]["e3net"]["switching"]  # as a version wrote it that did not know this key
+    (tmp_path / bloom.SETTINGS).write_text(json.dumps(held))
+    plan("tiny", ["e3net"], NOWHERE, tmp_path)
+    held["recipes"]["e3net"]["learning_rate"] = 7.0
+    (tmp_path / bloom.SETTINGS).write_text(json.dumps(held))
+    with pytest.raises(UsageError, match=r"recipes\.e3net\.learning_rate = 7\.0"):
+        plan("tiny", ["e3net"], NOWHERE, tmp_path)
 
 
 def test_the_limits_are_looked_for_with_one_block_type_only(tmp_path: Path) -> None:

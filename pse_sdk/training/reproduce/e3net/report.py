@@ -14,6 +14,8 @@ from pse_sdk.files import write_atomically
 from pse_sdk.training.reproduce.e3net.candidates import CANDIDATES, Candidate
 from pse_sdk.training.reproduce.page import write_between_marks
 
+# The name of the marks that the tables stand between.
+MARK = "pse reproduce e3net"
 WANTED_SPEEDUP = 3.0
 REFERENCE = next(candidate for candidate in CANDIDATES if candidate.name == "pdccrn")
 
@@ -138,7 +140,7 @@ def write_page(results: Results, page: Path) -> None:
         lines = [section.headings, ["---"] * len(section.headings), *section.rows]
         parts += [section.caption, "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
     text = "\n".join([*parts, verdict(results)])
-    write_between_marks(page, "pse reproduce e3net", "E3Net against pDCCRN", text)
+    write_between_marks(page, MARK, "E3Net against pDCCRN", text)
 
 
 def draw(results: Results, path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from pse_sdk.machine import this_machine
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net import report
@@ -34,7 +36,7 @@ def measure_all_qualities(
 ) -> None:
     """Train and score every candidate; ``done`` is called after each."""
     pairs = _pairs(data)
-    results.noisy = {name: sum(getattr(pair, name) for pair in pairs) / len(pairs) for name in ("si_sdr", "pesq")}
+    results.noisy = {name: float(np.nanmean([getattr(pair, name) for pair in pairs])) for name in ("si_sdr", "pesq")}
     # What was trained with these settings comes back from its file; no older figure stands under the new caption.
     results.training, results.quality = {}, {}
     results.conditions["training"] = f"Each model trained for {budget}"
