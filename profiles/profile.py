@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _whole(low: int, high: int) -> _Rule:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    return isinstance(value, Real) and not isinstance(value, bool) and value == value
 
 
 _RULES: dict[str, _Rule] = {
@@ -109,13 +110,18 @@ def load_profile(name: str | Path | Profile) -> Profile:
     """
     if isinstance(name, Profile):
         return name
+    if not isinstance(name, (str, Path)):
+        raise ProfileError(f"profile {name!r}: must be a name, the path of a .toml file, or a Profile")
+    if name == "auto":
+        raise ProfileError("profile 'auto' follows the power supply of a running stream and is none by itself: choose "
+                           f"one of {', '.join(profile_names())}")  # fmt: skip
     fixed = re.fullmatch(r"fixed-([1-9]\d?)", str(name))
     if fixed:
         return Profile(str(name), min_depth=int(fixed[1]), max_depth=int(fixed[1]), cpu_share=1.0, rest_after_s=0.0)
     path = Path(name)
     if path.suffix == ".toml":
         try:
-            return _parse(path.read_text(encoding="utf-8"), path.stem, str(path))
+            return _parse(path.read_text(encoding="utf-8-sig"), path.stem, str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():

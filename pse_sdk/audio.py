@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,10 +16,13 @@ import soundfile
 
 from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import write_atomically
+from pse_sdk.pcm import MAX_RATE, MIN_RATE
 
 # Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
 BLOCK_FRAMES = 1 << 17
 MAX_CHANNELS = 64
+# The largest page of an Ogg file.
+OGG_PAGE_BYTES = 65307
 STREAMED_WAV_BYTES = 0x7FFF0000
 # What libsndfile takes for the length of a FLAC file that was written to a pipe is far above this.
 MAX_FRAMES = 1 << 40
@@ -38,12 +42,14 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
         raise AudioError(f"{path}: is a pipe or device; save it to a file first")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty")
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{path}: you may not read it; change its permissions")
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
         raise AudioError(
             f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): {_reason(error)}; "
-            f"others have to be converted first, `ffmpeg -i {path.name} {path.stem}.wav`"
+            f"others have to be converted first, `ffmpeg -i {path.name} {path.stem}-converted.wav`"
         ) from error
     with file:
         _check(file, path)
@@ -57,7 +63,8 @@ def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[n
         try:
             block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise AudioError(f"{path}: breaks off after {read / file.samplerate:.1f} s ({_reason(error)}); "
+            broken_at = max(read, file.tell()) / file.samplerate
+            raise AudioError(f"{path}: breaks off after {broken_at:.1f} s ({_reason(error)}); "
                              "copy or download it again") from error  # fmt: skip
         if not len(block):
             break
@@ -83,7 +90,8 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
             if soundfile.info(temporary).frames < written:
                 raise AudioError(f"{path}: could not be written whole; is the disk full?")
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: cannot be written ({_reason(error)})") from error
+        raise AudioError(f"{path}: cannot be written ({_reason(error)}); is the disk full? else choose .wav, which "
+                         "takes any rate and number of channels") from error  # fmt: skip
 
 
 def is_audio_name(path: Path) -> bool:
@@ -101,21 +109,36 @@ def _check(file: soundfile.SoundFile, path: Path) -> None:
         # libsndfile guesses it from the first bit rate, and stops there.
         warnings.warn(f"{path}: this MP3 does not say how long it is; should the result end early, write the file anew "
                       f"(`ffmpeg -i {path.name} whole.mp3`)", PseWarning, stacklevel=2)  # fmt: skip
+    if file.format == "OGG" and not _has_an_end(path):
+        warnings.warn(f"{path}: has no end: cut short (an interrupted recording or copy?), or saved from a running "
+                      "stream; what is there is used", PseWarning, stacklevel=2)  # fmt: skip
     if file.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {file.channels} channels; at most {MAX_CHANNELS} can be enhanced")
-    if _is_truncated_wav(file.extra_info):
+    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+        raise AudioError(f"{path}: {file.samplerate} Hz; recordings may have {MIN_RATE} to {MAX_RATE} Hz "
+                         f"(`ffmpeg -i {path.name} -ar 16000 {path.stem}-16k.wav` makes it 16000)")  # fmt: skip
+    if _is_truncated(file.extra_info):
         raise AudioError(f"{path}: cut short: its header promises more samples than there are "
                          "(an interrupted recording or copy?); copy it again, or repair the header, "
                          f"for example with `sox --ignore-length {path.name} repaired.wav`")  # fmt: skip
 
 
-def _is_truncated_wav(log: str) -> bool:
-    """Whether libsndfile's log says so: it plays what is left of a WAV file whose header promises more.
+def _is_truncated(log: str) -> bool:
+    """Whether libsndfile's log says so: it plays what is left of a WAV, AIFF or AU file whose header promises more.
 
     Programs that write to a pipe cannot know the length and promise nothing or all that fits (2 GiB or more).
     """
-    found = re.search(r"^\s*data\s*:\s*(-?\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    found = re.search(r"^\s*(?:data|SSND|Data Size)\s*:\s*(-?\d+) \(should be (\d+)\)", log, re.MULTILINE)
     return found is not None and int(found[2]) < int(found[1]) < STREAMED_WAV_BYTES
+
+
+def _has_an_end(path: Path) -> bool:
+    """Whether the last page of an Ogg file is marked as the last (RFC 3533, section 6)."""
+    with path.open("rb") as raw:
+        raw.seek(max(0, path.stat().st_size - OGG_PAGE_BYTES))
+        tail = raw.read()
+    page = tail.rfind(b"OggS")
+    return 0 <= page < len(tail) - 5 and bool(tail[page + 5] & 4)
 
 
 def _says_its_length(file: soundfile.SoundFile, path: Path) -> bool:

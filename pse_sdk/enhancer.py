@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,7 +19,7 @@ from pse_sdk.depth_policy import DepthPolicy
 from pse_sdk.errors import UsageError
 from pse_sdk.live_frames import LiveFrames
 from pse_sdk.load import Clocks, LoadMonitor, held_off_s, read_sensors
-from pse_sdk.pcm import PcmFormat, check_rate, pieces, sanitise
+from pse_sdk.pcm import PcmFormat, check_rate, must_be_scaled, pieces, sanitise
 from pse_sdk.personal import Personal
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.power import AUTO
@@ -101,7 +102,10 @@ class Enhancer(Personal):
     # ---- whole recordings
 
     def enhance(self, noisy: AnyAudio, sample_rate: int | None = None) -> AnyAudio:
-        """Enhance a whole recording; a running stream is not touched.
+        """Enhance a whole recording; the state of a running stream is not touched.
+
+        While a stream must not miss a deadline, let another `Enhancer` do it: a model runs one frame at a time, and
+        the stream's frames would wait for the recording's.
 
         Parameters
         ----------
@@ -136,8 +140,8 @@ class Enhancer(Personal):
         Raises
         ------
         UsageError
-            For more than one channel, a type that changes within a stream, or use from two threads at once; the
-            stream goes on.
+            For more than one channel, a type that changes within a stream, floats of another scale than -1..1, or use
+            from two threads at once; the stream goes on.
 
         Notes
         -----
@@ -146,11 +150,11 @@ class Enhancer(Personal):
         """
         with self._exclusive(), self._restart_on_error():
             block = np.asarray(block)
+            pcm = PcmFormat.of(block).must_be_mono() if self._format is None else self._format.same_as(block)
+            must_be_scaled(block)
             if self._format is None:
-                self._format = PcmFormat.of(block).must_be_mono()
+                self._format = pcm
                 self._monitor.start()
-            else:
-                self._format.same_as(block)
             self._frames.begin(block.size / self.sample_rate)
             out = np.empty(block.size, np.float32)
             parts = zip(pieces(block.reshape(-1), self.sample_rate), pieces(out, self.sample_rate), strict=True)
@@ -238,7 +242,6 @@ class Enhancer(Personal):
             reason=reason,
             faults=policy.guard.faults,
             last_fault=policy.guard.last_fault,
-            hop_s=self.description.hop_seconds,
             deadline_s=policy.controller.deadline_s,
             load=self._monitor.load,
         )
@@ -300,7 +303,8 @@ def _sensors(profile: str | Path | Profile) -> Load:
 
 
 def _checked_strength(strength_db: float | None) -> float | None:
-    number = isinstance(strength_db, (int, float)) and not isinstance(strength_db, bool)
-    if strength_db is not None and not (number and 0 <= strength_db <= 120):
+    if strength_db is None:
+        return None
+    if not (isinstance(strength_db, Real) and not isinstance(strength_db, bool) and 0 <= strength_db <= 120):
         raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
-    return strength_db
+    return float(strength_db)

@@ -33,6 +33,11 @@ class TraceError(PseError):
     """A load trace cannot be read, is not one, or holds values that no machine can show."""
 
 
+def first_line(error: Exception) -> str:
+    """Of a library's message, which may go on for pages about its own code; the error's kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def how_to_install(extra: str) -> str:
     """What to tell who lacks an optional dependency. PyPI has another package of our name."""
     return f'pip install ".[{extra}]" in the folder of pse-sdk'

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.errors import ModelError
+from pse_sdk.errors import ModelError, first_line
 
 # Frames of bypass after a failure. Doubled with every further one, so that a model that is broken for good costs
 # next to nothing, and still comes back by itself should it mend.
@@ -73,14 +73,10 @@ class Guard:
     def failed(self, error: Exception) -> None:
         """The model failed on this frame."""
         self.faults += 1
-        self.last_fault = f"{type(error).__name__}: {_first_line(error)}"
+        self.last_fault = f"{type(error).__name__}: {first_line(error)}"
         if not self._in_a_row:
             _log.warning("the model failed (%s): audio goes on unprocessed, and the model is tried again",
                          self.last_fault)  # fmt: skip
         self._pause = min(FIRST_PAUSE << min(self._in_a_row, 16), LONGEST_PAUSE)
         self._in_a_row += 1
         self._good = 0
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:200]

@@ -31,12 +31,14 @@ class LiveFrames:
     def restart(self) -> None:
         """Another stream begins: when its blocks are due is not known yet."""
         self._pace = Pace()
-        self._wait_s = self._held_off_s = self._owed_s = 0.0
+        self._wait_s = self._held_off_s = self._owed_s = self._block_s = 0.0
+        self._begun = (0.0, 0.0)
 
     def begin(self, block_s: float) -> None:
         """A block of ``block_s`` seconds was handed over, this moment."""
         held_off_s = self._clocks.held_off() - self._held_off_s
-        arrival = self._pace.enter(self._clocks.wall(), block_s, held_off_s)
+        self._block_s, self._begun = block_s, (self._clocks.wall(), self._clocks.cpu())
+        arrival = self._pace.enter(self._begun[0], block_s, held_off_s)
         # Sound cards hand over late as well, and what they bring late is not due yet: only what the system says that
         # this thread waited for a core counts, until the stream has caught up. Where it says nothing, nothing does.
         self._owed_s += max(held_off_s, 0.0)
@@ -50,7 +52,9 @@ class LiveFrames:
 
     def end(self) -> None:
         """The block is done, this moment: what the thread waits from here on, it waits for the next one."""
-        self._pace.leave(self._clocks.wall())
+        wall, cpu = self._clocks.wall(), self._clocks.cpu()
+        self._statistics.add_block(self._block_s, wall - self._begun[0], cpu - self._begun[1])
+        self._pace.leave(wall)
         self._held_off_s = self._clocks.held_off()
 
     def run(self, pipeline: Pipeline, wet: float) -> Float32:
@@ -59,7 +63,7 @@ class LiveFrames:
         frame = self._guarded(pipeline, wet)
         wall, cpu = self._clocks.wall() - wall, self._clocks.cpu() - cpu
         late = self._policy.observe(frame, wall, cpu, self._wait_s, self._monitor.load)
-        self._statistics.add_frame(frame.heard, wall, cpu, late, frame.resting)
+        self._statistics.add_frame(frame.heard, wall, late, frame.resting)
         return frame.samples
 
     def _guarded(self, pipeline: Pipeline, wet: float) -> Frame:

@@ -17,8 +17,9 @@ MIN_RATE, MAX_RATE = 8_000, 192_000
 INT16_SCALE = 32768.0
 # Far above full scale, far below what would overflow when squared: nothing like this comes from a microphone.
 LARGEST = 1e6
-# Floats whose full scale is 1 have no mean magnitude above this; of int16 samples cast to float it nearly always is.
-LOUDEST_MEAN = 30.0
+# Floats whose full scale is 1 are below this but for glitches; of int16 samples cast to float most are above.
+LOUDEST = 30.0
+GLITCHES = 0.1
 # Blocks are cut into pieces of this many seconds, so that a block of any size takes bounded memory.
 PIECE_S = 1.0
 
@@ -92,12 +93,18 @@ def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
     return np.where(good, samples, 0).astype(np.float32), bad
 
 
-def must_be_scaled(samples: Float32) -> Float32:
-    """Samples as they are; `UsageError` if they are floats of another scale, such as int16 samples cast to float."""
-    if samples.size and np.abs(samples).mean() > LOUDEST_MEAN:
-        raise UsageError(f"float samples up to {np.abs(samples).max():.0f}: full scale is 1.0; divide them by 32768, "
+def must_be_scaled(block: npt.NDArray[Any]) -> None:
+    """Raise `UsageError` if samples are floats of another scale, such as int16 samples cast to float.
+
+    A glitch is none of it, nor are NaN, infinite or absurd samples, which become silence.
+    """
+    if block.dtype == np.int16:
+        return
+    magnitude = np.abs(block)
+    wrong = (magnitude > LOUDEST) & (magnitude <= LARGEST)
+    if np.count_nonzero(wrong) > GLITCHES * block.size:
+        raise UsageError(f"float samples up to {magnitude[wrong].max():.0f}: full scale is 1.0; divide them by 32768, "
                          "or give int16 samples")  # fmt: skip
-    return samples
 
 
 def check_rate(rate: int) -> int:

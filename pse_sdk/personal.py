@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pse_sdk.enrolment import (
     project_voice,
     read_enrolment,
 )
+from pse_sdk.errors import UsageError
 from pse_sdk.pipeline import Float32
 from pse_sdk.recording import Recording
 from pse_sdk.runtimes.base import Runtime
@@ -89,6 +91,8 @@ class Personal:
         Raises `AudioError` for a file that is no voice profile, `UsageError` for one of another speaker encoder.
         """
         profile = load_voice(voice) if isinstance(voice, (str, Path)) else voice
+        if not isinstance(profile, (VoiceProfile, NoneType)):
+            raise UsageError(f"voice of type {type(voice).__name__}: must be what enroll() returned, or a file of it")
         self._speaker = None if profile is None else project_voice(self.description, profile)
         self._voice = profile
         self._changed(self._speaker)

@@ -55,9 +55,10 @@ class Recording:
             yield pcm.restore([pipeline.flush(self._frame)[to_drop:] for pipeline in pipelines])
 
     def _push(self, pipeline: Pipeline, channel: npt.NDArray[Any]) -> Float32:
+        must_be_scaled(channel)
         clean, bad = sanitise(channel)
         self.replaced(bad)
-        return pipeline.push(must_be_scaled(clean), self._frame)
+        return pipeline.push(clean, self._frame)
 
     def _frame(self, pipeline: Pipeline) -> Float32:
         return pipeline.run_frame(self.depth, self.wet).samples

@@ -58,20 +58,33 @@ class Resampler:
     def _produce(self, until: int) -> Float32:
         if until <= self._given:
             return np.zeros(0, np.float32)
-        # 64 bits wherever it runs: NumPy's own integers have 32 on some systems, full after five minutes at 44.1 kHz.
-        n = np.arange(self._given, until, dtype=np.int64)
-        centre, phase = n * self.down // self.up, n * self.down % self.up
-        taps = self._bank.shape[1]
-        # sliding_window_view's windows without its 20 us of Python per call; the constructor checks the bounds as well.
-        buffer = self._buffer
-        views: Float32 = np.ndarray((len(buffer) - taps + 1, taps), buffer.dtype, buffer, strides=2 * buffer.strides)
-        windows = views[centre - self.half + 1 - self._start]
-        out: Float32 = np.einsum("nt,nt->n", windows, self._bank[phase])
-        self._given += len(n)
+        out = self._filtered(until)
+        self._given = until
         needed_from = self._given * self.down // self.up - self.half + 1
         if needed_from > self._start:
             self._buffer = self._buffer[needed_from - self._start :].copy()
             self._start = needed_from
+        return out
+
+    def _filtered(self, until: int) -> Float32:
+        """Output samples from the first that was not given yet."""
+        # sliding_window_view's windows without its 20 us of Python per call; the constructor checks the bounds as well.
+        buffer, taps = self._buffer, self._bank.shape[1]
+        views: Float32 = np.ndarray((len(buffer) - taps + 1, taps), buffer.dtype, buffer, strides=2 * buffer.strides)
+        count, behind = until - self._given, self.half - 1 + self._start
+        out: Float32
+        if self.up == 1:
+            windows = views[self._given * self.down - behind :: self.down][:count]
+            out = np.einsum("nt,t->n", windows, self._bank[0])
+        elif self.down == 1:
+            first, last = self._given // self.up, (until - 1) // self.up
+            windows = views[first - behind : last - behind + 1]
+            out = np.einsum("nt,pt->np", windows, self._bank).ravel()[self._given - first * self.up :][:count]
+        else:
+            # 64 bits wherever it runs: NumPy's own integers have 32 on some systems, full after five minutes.
+            n = np.arange(self._given, until, dtype=np.int64)
+            centre, phase = n * self.down // self.up, n * self.down % self.up
+            out = np.einsum("nt,nt->n", views[centre - behind], self._bank[phase])
         return out
 
 

@@ -26,7 +26,8 @@ class Stats:
         handed over late included
     late_starts : blocks of a live stream that were handed over after their time: the thread waited for a core
     frame_ms_p50, frame_ms_p95, frame_ms_p99 : wall time of the last 2000 frames
-    real_time_factor, cpu_share : wall and CPU time of the last 2000 frames over their duration
+    real_time_factor, cpu_share : wall and CPU time of `Enhancer.process` over the duration of what it got, the last
+        2000 blocks; the profile's ``cpu_share`` is of the network alone
     replaced_samples : NaN, infinite or absurd input samples that became silence, whole recordings included
     faults, last_fault : times that the model failed in a stream, which then went on unprocessed, and the last reason
     load : the system's, where it says
@@ -59,15 +60,20 @@ class FrameStatistics:
     def __init__(self, blocks: int) -> None:
         self._frames_at_depth = np.zeros(blocks + 1, np.int64)
         self._wall = np.zeros(RECENT)
-        self._cpu = np.zeros(RECENT)
+        self._blocks = np.zeros((3, RECENT))  # seconds of audio, wall and CPU time
+        self._block = 0
         self._frames = self._misses = self._changes = self._replaced = self._resting = self._late_starts = 0
         self._last_depth: int | None = None
 
-    def add_frame(self, depth: int, wall_s: float, cpu_s: float, late: bool, resting: bool = False) -> None:
-        self._frames_at_depth[depth] += 1
+    def add_block(self, audio_s: float, wall_s: float, cpu_s: float) -> None:
+        """A block of ``audio_s`` seconds, which took so much time from its arrival to its return."""
         # A clock that was set back says nothing; a negative time would spoil the means.
+        self._blocks[:, self._block % RECENT] = audio_s, max(0.0, wall_s), max(0.0, cpu_s)
+        self._block += 1
+
+    def add_frame(self, depth: int, wall_s: float, late: bool, resting: bool = False) -> None:
+        self._frames_at_depth[depth] += 1
         self._wall[self._frames % RECENT] = max(0.0, wall_s)
-        self._cpu[self._frames % RECENT] = max(0.0, cpu_s)
         self._frames += 1
         self._misses += late
         self._resting += resting
@@ -82,12 +88,10 @@ class FrameStatistics:
     def count_replaced(self, samples: int) -> None:
         self._replaced += samples
 
-    def summary(
-        self, depth: int, reason: str, hop_s: float, deadline_s: float, faults: int, last_fault: str, load: Load
-    ) -> Stats:
+    def summary(self, depth: int, reason: str, deadline_s: float, faults: int, last_fault: str, load: Load) -> Stats:
         recent = min(self._frames, RECENT)
-        wall, cpu = self._wall[:recent], self._cpu[:recent]
-        quantiles = np.quantile(wall, [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
+        quantiles = np.quantile(self._wall[:recent], [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
+        audio_s, wall_s, cpu_s = self._blocks.sum(1)
         depths = np.arange(len(self._frames_at_depth))
         return Stats(
             depth=depth,
@@ -103,8 +107,8 @@ class FrameStatistics:
             frame_ms_p50=float(quantiles[0]),
             frame_ms_p95=float(quantiles[1]),
             frame_ms_p99=float(quantiles[2]),
-            real_time_factor=float(wall.mean() / hop_s) if recent else 0.0,
-            cpu_share=float(cpu.mean() / hop_s) if recent else 0.0,
+            real_time_factor=float(wall_s / audio_s) if audio_s else 0.0,
+            cpu_share=float(cpu_s / audio_s) if audio_s else 0.0,
             replaced_samples=self._replaced,
             faults=faults,
             last_fault=last_fault,

@@ -70,10 +70,6 @@ class ModelDescription:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def overlap(self) -> int:
-        return self.window - self.hop
-
-    @property
     def hop_seconds(self) -> float:
         return self.hop / self.sample_rate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pse_sdk.errors import ModelError
+from pse_sdk.errors import ModelError, first_line
 
 
 def existing(path: Path | str) -> Path:
@@ -17,8 +17,7 @@ def existing(path: Path | str) -> Path:
 
 def not_loaded(path: Path, library: str, error: Exception) -> ModelError:
     """``library`` refused the file: the first line of its ``error``, as the rest is of its own code."""
-    first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
-    return ModelError(f"{path}: {library} cannot load it ({first_line})")
+    return ModelError(f"{path}: {library} cannot load it ({first_line(error)})")
 
 
 def not_as_described(path: Path, what: str) -> ModelError:

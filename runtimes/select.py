@@ -11,7 +11,7 @@ from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import check_card, checksum, same_weights
 
 from pse_sdk.device_table import fastest_first
-from pse_sdk.errors import ModelError, PseWarning, UsageError, how_to_install
+from pse_sdk.errors import ModelError, PseWarning, UsageError, first_line, how_to_install
 from pse_sdk.table_reader import usable_table
 
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "torch": ".safetensors"}
@@ -109,7 +109,7 @@ def _checked(path: Path) -> Runtime:
     try:
         problem = self_test.failure(runtime)
     except Exception as error:  # a runtime's exceptions are its own
-        problem = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        problem = first_line(error)
     if problem:
         raise ModelError(f"{path}: runtime {runtime.name!r} does not compute it correctly on this machine ({problem})")
     return runtime

@@ -15,7 +15,7 @@ from pse_sdk.runtimes.base import Float32
 from pse_sdk.runtimes.description import FORMAT_KEY, FORMAT_VERSION
 from pse_sdk.runtimes.onnx import session_options
 
-from pse_sdk.errors import ModelError
+from pse_sdk.errors import ModelError, first_line
 
 ENCODER_KEY = "pse_sdk.speaker_encoder"
 
@@ -56,8 +56,7 @@ class SpeakerEncoderRuntime:
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.description = EncoderDescription(**json.loads(metadata[ENCODER_KEY]))
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            first_line = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: not a speaker encoder of pse-sdk ({first_line})") from error
+            raise ModelError(f"{path}: not a speaker encoder of pse-sdk ({first_line(error)})") from error
 
     def embed(self, audio: Float32) -> Float32:
         """[samples] at ``description.sample_rate`` -> [dim]. Level does not matter."""

@@ -30,12 +30,31 @@ def test_whole_files_are_read(tmp_path: Path, ending: str) -> None:
     assert abs(len(read(recording(tmp_path / f"a.{ending}", channels=2))) - 16000) < 2500
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "mp3"])
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "aiff", "au"])
 def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, ending: str) -> None:
     path = recording(tmp_path / f"a.{ending}", seconds=10)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(AudioError, match=r"cut short|breaks off"):
         read(path)
+
+
+def test_where_a_file_breaks_off_is_told(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.flac", seconds=8)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(AudioError, match=r"breaks off after (3\.[5-9]|4\.\d) s"):
+        read(path)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_without_an_end_is_read_with_a_warning(tmp_path: Path, subtype: str) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(128000), 16000, subtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read(path)) == 128000
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    with pytest.warns(PseWarning, match="has no end"):
+        assert len(read(path)) < 128000
 
 
 @pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x02\x01" + bytes(257)], ids=["bare", "tagged"])

@@ -335,6 +335,37 @@ def test_a_recording_of_another_scale_is_refused_and_a_loud_one_is_not(tiny_mode
     assert np.isfinite(enhancer.enhance(4 * speechlike(16000))).all()
 
 
+def test_a_stream_of_another_scale_is_refused_and_goes_on_as_what_it_should_be(
+    tiny_model: Path, speechlike: Make
+) -> None:
+    pcm = (speechlike(4800) * 32768).astype(np.int16)
+    enhancer = sdk.Enhancer("fixed-2", model=tiny_model)
+    with pytest.raises(sdk.UsageError, match="divide them by 32768, or give int16 samples"):
+        enhancer.process(pcm[:480].astype(np.float32))
+    clean = np.concatenate([enhancer.process(pcm[i : i + 480]) for i in range(0, 4800, 480)])
+    np.testing.assert_array_equal(clean, sdk.Enhancer("fixed-2", model=tiny_model).process(pcm))
+
+
+def test_a_glitch_does_not_stop_a_stream(tiny_model: Path) -> None:
+    block = np.zeros(480, np.float32)
+    block[5:9] = 1e5, np.inf, np.nan, 1e30
+    assert np.isfinite(sdk.Enhancer(model=tiny_model).process(block)).all()
+
+
+@pytest.mark.parametrize("number", [np.int64, np.float32, np.float64])
+def test_numbers_of_numpy_are_numbers(tiny_model: Path, number: type) -> None:
+    enhancer = sdk.Enhancer(sdk.Profile("mine", strength_db=number(12)), model=tiny_model)
+    enhancer.set_strength(number(6))
+    assert enhancer.strength_db == 6
+
+
+def test_what_is_no_voice_or_profile_is_refused(tiny_model: Path) -> None:
+    with pytest.raises(sdk.UsageError, match=r"voice of type ndarray: must be what enroll\(\) returned"):
+        sdk.Enhancer(model=tiny_model, voice=np.zeros(128, np.float32))
+    with pytest.raises(sdk.ProfileError, match="must be a name"):
+        sdk.Enhancer(None)
+
+
 class Microphone:
     """A clock on which a block comes every 10 ms, a frame takes none, and the thread wakes up late as it is told.
 

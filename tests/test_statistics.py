@@ -8,20 +8,22 @@ from pse_sdk.statistics import RECENT, FrameStatistics
 
 
 def summary(statistics: FrameStatistics):
-    return statistics.summary(2, "because", 0.01, 0.005, 3, "why", Load())
+    return statistics.summary(2, "because", 0.005, 3, "why", Load())
 
 
 def test_times_depths_and_counts_are_those_of_the_frames() -> None:
     statistics = FrameStatistics(3)
     for i in range(100):
         late, resting = i == 7, i < 10
-        statistics.add_frame(1 if i < 50 else 3, wall_s=(i + 1) * 1e-5, cpu_s=2e-5, late=late, resting=resting)
+        statistics.add_frame(1 if i < 50 else 3, wall_s=(i + 1) * 1e-5, late=late, resting=resting)
+        if i % 2:  # blocks of two frames, which take more than their frames
+            statistics.add_block(0.02, wall_s=(i + 1) * 4e-5, cpu_s=4e-5)
     stats = summary(statistics)
     assert (stats.frames, stats.frames_at_depth, stats.mean_depth) == (100, (0, 50, 0, 50), 2.0)
     assert (stats.depth_changes, stats.misses, stats.resting_frames) == (1, 1, 10)
     assert (stats.frame_ms_p50, stats.frame_ms_p95) == (pytest.approx(0.505), pytest.approx(0.9505))
     assert stats.frame_ms_p99 == pytest.approx(0.9901)
-    assert stats.real_time_factor == pytest.approx(np.mean(np.arange(1, 101)) * 1e-5 / 0.01)
+    assert stats.real_time_factor == pytest.approx(np.mean(np.arange(2, 101, 2)) * 4e-5 / 0.02)
     assert stats.cpu_share == pytest.approx(0.002)
     assert (stats.depth, stats.reason, stats.deadline_ms, stats.faults, stats.last_fault) == (2, "because", 5, 3, "why")
 
@@ -29,11 +31,17 @@ def test_times_depths_and_counts_are_those_of_the_frames() -> None:
 def test_only_the_last_frames_count_for_times_and_all_for_depths() -> None:
     statistics = FrameStatistics(1)
     for _ in range(RECENT):
-        statistics.add_frame(1, 1.0, 1.0, False)
+        statistics.add_frame(1, 1.0, False)
+        statistics.add_block(0.01, 1.0, 1.0)
     for _ in range(RECENT):
-        statistics.add_frame(0, 1e-3, 1e-3, False)
+        statistics.add_frame(0, 1e-3, False)
+        statistics.add_block(0.01, 1e-3, -5.0)
     stats = summary(statistics)
     assert stats.frame_ms_p99 == pytest.approx(1)
+    assert (stats.real_time_factor, stats.cpu_share) == (
+        pytest.approx(0.1),
+        0,
+    )  # a clock that was set back says nothing
     assert stats.frames_at_depth == (RECENT, RECENT)
 
 

@@ -55,7 +55,9 @@ def enhance(
                 if file_identity(job.target) in written:
                     raise UsageError(f"{job.target}: was just written, by another name; enhance {job.source} alone")
                 started = time.perf_counter()
+                replaced = enhancer.stats().replaced_samples
                 seconds = _enhance_file(enhancer, job, progress, task)
+                replaced = enhancer.stats().replaced_samples - replaced
                 took = time.perf_counter() - started
                 written.add(file_identity(job.target))
                 progress.console.print(
@@ -63,9 +65,13 @@ def enhance(
                     f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}, {enhancer.runtime}",
                     markup=False, highlight=False,
                 )  # fmt: skip
+                if replaced:
+                    progress.console.print(f"pse: {job.source}: {replaced} samples were NaN, infinite or absurd and "
+                                           "are silence now", markup=False, highlight=False)  # fmt: skip
             except (PseError, OSError, UnicodeError) as error:
                 failed.append(job.source)
-                progress.console.print(f"pse: {error}", markup=False, highlight=False, style="red")
+                where = "" if job.source.name in str(error) else f"{job.source}: "
+                progress.console.print(f"pse: {where}{error}", markup=False, highlight=False, style="red")
             progress.remove_task(task)
     if failed:
         if len(jobs) > 1:

@@ -64,7 +64,8 @@ def live(
             last = _run(session, console, device.name, enhancer.max_depth, seconds)
         finally:
             session.stop()
-        console.print(f"{last.stats.frames / 100:.1f} s, mean depth {last.stats.mean_depth:.1f}, "
+        lasted = last.stats.frames * enhancer.description.hop_seconds
+        console.print(f"{lasted:.1f} s, mean depth {last.stats.mean_depth:.1f}, "
                       f"trouble: {trouble_line(last)}", markup=False)  # fmt: skip
 
 

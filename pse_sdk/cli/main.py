@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from typing import NoReturn, TextIO
@@ -32,6 +33,9 @@ from pse_sdk.cli import (
     train_encoder,
 )
 from pse_sdk.errors import PseError, PseWarning
+
+# What a shell says of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="pse",
@@ -65,9 +69,13 @@ reproduce.command("e3net")(reproduce_e3net.e3net)
 def run() -> None:
     """Entry point: a user's mistake ends in one line on standard error and an exit code, never in a traceback."""
     _show_warnings()
+    _end_cleanly()
     try:
         # What a subcommand returns in this mode is the code of its typer.Exit.
-        sys.exit(typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0)
+        code = typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # typer's answer to Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except PseError as error:
         _complain(str(error), 1)
     except BrokenPipeError:
@@ -82,12 +90,20 @@ def run() -> None:
             sys.exit(error.exit_code)
         _complain(f"{message}; `pse --help` tells more", error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted", 130)
+        _complain("interrupted", INTERRUPTED)
 
 
 def _complain(message: str, code: int) -> NoReturn:
     Console(stderr=True, soft_wrap=True).print(f"pse: {message}", markup=False, highlight=False)
     sys.exit(code)
+
+
+def _end_cleanly() -> None:
+    """A closed terminal, `timeout` or a shutdown ends the command as Ctrl-C does: temporary files are taken away."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _show_warnings() -> None:

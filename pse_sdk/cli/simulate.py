@@ -29,7 +29,7 @@ def simulate(
         list[str] | None,
         typer.Argument(metavar="[TRACE]...", help=f"Synthetic ones ({', '.join(LIBRARY)}) or files; all synthetic."),
     ] = None,
-    profile: Annotated[str, typer.Option(help="As for `pse enhance`.")] = "balanced",
+    profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0, help="Another instance of the synthetic traces.")] = 0,
     plot: Annotated[
         Path | None, typer.Option(help="Also draw load, depths and late frames (.png, .pdf, .svg).")

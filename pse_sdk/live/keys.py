@@ -9,11 +9,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def pressed_keys() -> Iterator[Callable[[], str]]:
-    """A function that returns what was typed since its last call. Always empty where standard input is no terminal."""
+    """A function that returns what was typed since its last call.
+
+    Always empty where standard input is no terminal, or that of another process: one in the background (``&``) that
+    changes its terminal is stopped.
+    """
     if not sys.stdin.isatty():
         yield lambda: ""
     elif sys.platform == "win32":
         yield _windows_keys
+    elif _in_background():
+        yield lambda: ""
     else:
         with _unbuffered():
             yield _posix_keys
@@ -41,6 +47,12 @@ else:
 
     # What a terminal sends for arrows, function keys and the like (ECMA-48's control sequences, and SS3).
     SPECIAL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+
+    def _in_background() -> bool:
+        try:
+            return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+        except OSError:  # a terminal that controls no jobs
+            return False
 
     @contextmanager
     def _unbuffered() -> Iterator[None]:

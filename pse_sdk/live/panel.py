@@ -45,6 +45,7 @@ def trouble_line(status: LiveStatus) -> str:
         "late frames": status.stats.misses,
         "underruns": status.underruns,
         "ms left out": round(status.skipped_ms),
+        "times realigned": status.realigned,
         "device glitches": status.glitches,
         "reconnects": status.reconnects,
         "sleeps": status.sleeps,

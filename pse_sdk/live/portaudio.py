@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_sdk.errors import AudioError, UsageError, how_to_install
+from pse_sdk.errors import AudioError, UsageError, first_line, how_to_install
 from pse_sdk.live.device import Ends
 from pse_sdk.pcm import MAX_RATE, MIN_RATE
 
@@ -43,6 +43,9 @@ def list_devices() -> list[DeviceInfo]:
 
 class PortAudioDuplex:
     """A `Duplex` of two PortAudio devices, each given by name, a part of it, or number; the system's if None.
+
+    While a device is away, PortAudio is started anew about once a second to see what was plugged in. That ends every
+    other stream of PortAudio in this process: an app with streams of its own opens them again then.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ class PortAudioDuplex:
                 stream.start()
         except (self._sd.PortAudioError, ValueError) as error:
             self.close()
-            raise AudioError(f"{self.name} at {self.rate} Hz cannot be opened ({_first_line(error)}); "
+            raise AudioError(f"{self.name} at {self.rate} Hz cannot be opened ({first_line(error)}); "
                              "`pse live --list-devices` shows what there is") from error  # fmt: skip
         return float(sum(stream.latency for stream in self._streams))
 
@@ -134,7 +137,7 @@ def _find(sd: ModuleType, wanted: str | None, kind: str) -> dict[str, Any]:
         if wanted is None:
             raise AudioError(f"no {'microphone' if kind == 'input' else 'loudspeaker'} found: connect one, or see "
                              "docs/live.md for virtual ones") from error  # fmt: skip
-        raise AudioError(f"no {kind} device {wanted!r} ({_first_line(error)}); "
+        raise AudioError(f"no {kind} device {wanted!r} ({first_line(error)}); "
                          "`pse live --list-devices` shows what there is") from error  # fmt: skip
     return found
 
@@ -155,7 +158,3 @@ def _full_name(sd: ModuleType, device: dict[str, Any]) -> str:
 def _channels(device: dict[str, Any], kind: str) -> int:
     """Two at most: some devices have no mono, and none needs more."""
     return min(2, int(device[f"max_{kind}_channels"]))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

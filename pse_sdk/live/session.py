@@ -32,7 +32,9 @@ class LiveStatus:
     lag_ms : from microphone to loudspeaker, and its parts: the device's buffers, ours, and the model
     input_db, output_db : level over the last 0.3 s, dB of full scale
     underruns : blocks that were played as silence, in part at least, as the output was not ready
-    resyncs, skipped_ms : times that the worker was so late that it left input out, and how much
+    resyncs : times that the worker was so late that it left input out
+    realigned : times that the lag was set anew, as the clocks of microphone and loudspeaker had parted
+    skipped_ms : how much input was left out, by both
     glitches : blocks before which the device itself lost samples
     sleeps, reconnects : breaks after which the stream began anew
     stats : the enhancer's
@@ -49,6 +51,7 @@ class LiveStatus:
     output_db: float
     underruns: int
     resyncs: int
+    realigned: int
     skipped_ms: float
     glitches: int
     sleeps: int
@@ -187,7 +190,7 @@ class LiveSession:
 
     def _status(self) -> LiveStatus:
         stream, rate = self.stream, self._device.rate
-        parts = [1000 * s for s in (self._device_s, self._cushion / rate, self._enhancer.latency / rate)]
+        parts = [1000 * s for s in (self._device_s, stream.delay / rate, self._enhancer.latency / rate)]
         return LiveStatus(
             connected=self._connected,
             bypassed=self._bypassed,
@@ -200,6 +203,7 @@ class LiveSession:
             output_db=meter_db(stream.output_power),
             underruns=stream.underruns,
             resyncs=stream.resyncs,
+            realigned=stream.realigned,
             skipped_ms=1000 * stream.skipped / rate,
             glitches=stream.glitches,
             sleeps=stream.sleeps,

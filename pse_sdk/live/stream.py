@@ -48,7 +48,9 @@ class LiveStream:
         self._due = 0
         self._last_capture: float | None = None
         self._start_anew = False
-        self.underruns = self.glitches = self.resyncs = self.sleeps = self.skipped = 0
+        # From a block's arrival to when it is wanted, samples, in the mean; None until the first that was aligned.
+        self._delay: float | None = None
+        self.underruns = self.glitches = self.resyncs = self.realigned = self.sleeps = self.skipped = 0
         self.input_power = self.output_power = 0.0
 
     # ---- the device's threads
@@ -60,6 +62,10 @@ class LiveStream:
             self.restart()
         self._last_capture = now
         self.glitches += glitch
+        if (offset := self._offset) is not None:
+            weight = min(1.0, len(samples) / (METER_S * self._enhancer.sample_rate))
+            before, now = self._delay, float(self.captured + offset - self.played)
+            self._delay = now if before is None else before + weight * (now - before)
         self._input.write(self.captured, samples)
         self.captured += len(samples)
 
@@ -75,6 +81,11 @@ class LiveStream:
         self._offset = None
         self._start_anew = True
 
+    @property
+    def delay(self) -> float:
+        """Samples from a block's arrival to when it is wanted: about the cushion, and what the clocks have drifted."""
+        return float(self._cushion) if self._delay is None else self._delay
+
     # ---- the worker's thread
 
     def pump(self) -> int:
@@ -88,25 +99,33 @@ class LiveStream:
             self.resyncs += 1
             self.skipped += self.captured - self.taken
             self.taken = self.captured
-        count = self._input.end - self.taken
-        if count <= 0:
+        if self._input.end <= self.taken:
             return 0
+        offset = self._align()
+        count = self._input.end - self.taken
         noisy, _ = self._input.read(self.taken, count)
         clean = self._enhancer.process(noisy)
-        self._output.write(self.taken + self._delay(count), clean)
+        self._output.write(self.taken + offset, clean)
         self.taken += count
         self._meter(noisy, clean)
         return count
 
-    def _delay(self, count: int) -> int:
+    def _align(self) -> int:
         """From positions of the microphone to those of the loudspeaker; set anew where their clocks have parted."""
         offset, played = self._offset, self.played  # once: other threads change them
-        if offset is not None and -count < self.taken + offset - played <= self._too_early:
+        waiting = self._input.end - self.taken
+        if offset is not None and -waiting < self.taken + offset - played <= self._too_early:
             return offset
-        self.resyncs += offset is not None
+        # What has piled up would stay in the lag for good: only the newest is played.
+        old = max(0, waiting - self._cushion // 2)
+        self.taken += old
+        if offset is not None:
+            self.realigned += 1
+            self.skipped += old
         self._due = played + self._cushion
-        self._offset = self._due - self.taken
-        return self._due - self.taken
+        self._offset = offset = self._due - self.taken
+        self._delay = None
+        return offset
 
     def _meter(self, noisy: Float32, clean: Float32) -> None:
         weight = min(1.0, len(noisy) / (METER_S * self._enhancer.sample_rate))

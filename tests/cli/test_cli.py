@@ -1,7 +1,10 @@
 """The ``pse`` command: files come out complete or not at all, and a mistake is one line and an exit code."""
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +202,34 @@ def test_hidden_files_in_a_folder_are_left_alone(run, tmp_path: Path) -> None:
     recording(tmp_path / "in" / "a.wav")
     (tmp_path / "in" / "._a.wav").write_text("of another operating system")
     assert run("enhance", tmp_path / "in")[0] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "interrupted")])
+def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: int, code: int, said: str) -> None:
+    source = recording(tmp_path / "call.wav", seconds=600)
+    run = "import sys; from pse_sdk.cli.main import run; sys.argv[0] = 'pse'; run()"
+    process = subprocess.Popen([sys.executable, "-c", run, "enhance", str(source)], stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.iterdir())) == 1 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert said in errors
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_error_of_one_of_many_names_the_file(run, tmp_path: Path) -> None:
+    recording(tmp_path / "in" / "good.wav")
+    soundfile.write(tmp_path / "in" / "cast.wav", np.full(16000, 9000.0, np.float32), 16000, "FLOAT")
+    broken = np.full(16000, 0.1, np.float32)
+    broken[7:] = np.nan
+    soundfile.write(tmp_path / "in" / "nan.wav", broken, 16000, "FLOAT")
+    code, text = run("enhance", tmp_path / "in", "-o", tmp_path / "out")
+    assert code == 1
+    assert "cast.wav: float samples up to 9000" in text
+    assert "nan.wav: 15993 samples were NaN, infinite or absurd and are silence now" in text
 
 
 def test_a_file_at_a_rate_out_of_range_is_refused(run, tmp_path: Path) -> None:

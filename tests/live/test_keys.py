@@ -49,6 +49,15 @@ def test_the_terminal_is_as_before_in_the_end(terminal: int) -> None:
     assert termios.tcgetattr(sys.stdin) == before
 
 
+def test_the_terminal_of_another_process_is_left_alone(terminal: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    before = termios.tcgetattr(sys.stdin)
+    with pressed_keys() as pressed:
+        assert termios.tcgetattr(sys.stdin) == before
+        os.write(terminal, b"q")
+        assert pressed() == ""
+
+
 def test_without_a_terminal_no_key_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     with pressed_keys() as pressed:

@@ -58,6 +58,16 @@ def test_a_profile_made_in_code_is_checked_too(values: dict[str, float]) -> None
         Profile("mine", **values)  # type: ignore[arg-type]
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("max_depth = 2\n", encoding="utf-8-sig")
+    assert load_profile(tmp_path / "mine.toml").max_depth == 2
+
+
+def test_a_profile_that_needs_a_stream_says_so() -> None:
+    with pytest.raises(ProfileError, match="follows the power supply of a running stream"):
+        load_profile("auto")
+
+
 @pytest.mark.parametrize("name", ["turbo", "", "fixed-0", "fixed-x", "none.toml", "../battery"])
 def test_an_unknown_profile_is_refused(name: str) -> None:
     with pytest.raises(ProfileError):
