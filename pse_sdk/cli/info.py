@@ -84,6 +84,7 @@ def _machine() -> str:
 def _device_table() -> str:
     table = usable_table()
     if table is None:
-        return "Device table: none; `pse profile-device` makes one"
+        there = "not usable" if default_path().exists() else "none"
+        return f"Device table: {there}; `pse profile-device` makes one"
     measured = ", ".join(f"{m.model} ({m.precision}) in {m.runtime}" for m in table.measured)
     return f"Device table: {default_path()}, made {table.made}: {measured}"
