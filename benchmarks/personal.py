@@ -104,11 +104,11 @@ class Recordings:
         """A minute in which the scenario changes every 5 s."""
         rng = np.random.default_rng([SEED, 3, number])
         voice = self.voices[rng.integers(len(self.voices))]
-        samples = PART_S * SAMPLE_RATE
+        # Drawn once: a part must not hold what another part's draw would enrol.
+        spoken, enrolment = self._voice(rng, voice, LONG_S * SAMPLE_RATE)
         parts = []
-        for _ in range(LONG_S // PART_S):
+        for dry in np.split(spoken, LONG_S // PART_S):
             scenario = ("TS1", "TS1", "TS2", "TS3", "absent")[rng.integers(5)]
-            dry, enrolment = self._voice(rng, voice, samples)
             part = self._place(rng, scenario.replace("absent", "TS1"), dry, voice, enrolment, "")
             if scenario == "absent":
                 part = replace(part, noisy=part.noisy - part.heard, heard=0 * part.heard, target=0 * part.target)

@@ -130,6 +130,8 @@ def busy_loops(count: int, core: int, nice: int) -> Iterator[list[subprocess.Pop
     hogs = [subprocess.Popen([sys.executable, "-c", SPIN, str(core), str(nice)]) for _ in range(count)]
     try:
         time.sleep(1.0)  # until they are where they belong
+        if any(hog.poll() is not None for hog in hogs):
+            raise SystemExit("busy loops ended by themselves: a nice level below 0 needs root")
         let_run(hogs, 0)
         yield hogs
     finally:

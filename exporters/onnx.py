@@ -21,6 +21,7 @@ from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
 from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
 from pse_sdk.runtimes.description import ModelDescription
 
+from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
 from pse_sdk.models.head import Head
@@ -65,7 +66,8 @@ def build(
     model per depth would cost, for benchmarks to compare with.
     """
     if stack.config.norm == "global":
-        raise ValueError("a stack with global normalisation cannot stream, so it cannot be exported")
+        raise ModelError("a stack with global normalisation cannot stream, so it cannot be exported; train it with "
+                         "--set 'model.norm=\"cumulative\"'")  # fmt: skip
     g = GraphWriter(precision)
     blocks = stack.config.blocks
     h = layers.write_encoder(g, stack.encoder, "windows")

@@ -1,4 +1,4 @@
-"""Does an exported file compute what torch computes? Every depth, random depth changes, and its own self-test."""
+"""Does an exported file compute what torch computes? Every depth, changes, a voice, and its own self-test."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.base import Runtime
+from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.select import open_file
 from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
 from pse_sdk.models.window_model import WindowModel
 
+Float32 = npt.NDArray[np.float32]
 Precision = Literal["fp32", "fp16", "int8"]
 
 # Largest error, as SNR in dB against torch, that an export may have. Rounding weights to fp16 costs about 70 dB
@@ -35,12 +37,17 @@ def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
     windows = _windows(rng, model.config.window, model.config.hop) + self_test.signal_windows(
         exported.description, FRAMES
     )
-    schedules = {f"depth {depth}": [(depth, depth)] * FRAMES for depth in range(1, blocks + 1)}
     random_depths = rng.integers(1, blocks + 1, FRAMES)
-    schedules["random depth changes"] = [(int(d), int(rng.integers(1, d + 1))) for d in random_depths]
+    changing = [(int(d), int(rng.integers(1, d + 1))) for d in random_depths]
+    runs: list[tuple[str, list[tuple[int, int]], Float32 | None]] = [
+        *((f"depth {depth}", [(depth, depth)] * FRAMES, None) for depth in range(1, blocks + 1)),
+        ("random depth changes", changing, None),
+    ]
+    if exported.description.speaker_dim:
+        runs.append(("an enrolled voice", changing, _any_voice(rng, exported.description)))
     worst = np.inf
-    for what, schedule in schedules.items():
-        snr = _snr_db(_run(reference, windows, schedule), _run(exported, windows, schedule))
+    for what, schedule, voice in runs:
+        snr = _snr_db(_run(reference, windows, schedule, voice), _run(exported, windows, schedule, voice))
         if not snr >= minimum_db:
             raise ModelError(f"the exported graph differs from torch at {what}: {snr:.1f} dB SNR, "
                              f"at least {minimum_db:.0f} dB is needed; nothing was written")  # fmt: skip
@@ -50,22 +57,26 @@ def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
     return float(worst)
 
 
-def _windows(rng: np.random.Generator, window: int, hop: int) -> npt.NDArray[np.float32]:
+def _windows(rng: np.random.Generator, window: int, hop: int) -> Float32:
     signal = rng.standard_normal(hop * (FRAMES - 1) + window).astype(np.float32)
     signal *= 0.1 * np.abs(np.sin(np.arange(len(signal)) / 3000)).astype(np.float32)
-    windows: npt.NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(signal, window)[::hop]
+    windows: Float32 = np.lib.stride_tricks.sliding_window_view(signal, window)[::hop]
     return windows
 
 
-def _run(
-    runtime: Runtime, windows: npt.NDArray[np.float32], schedule: list[tuple[int, int]]
-) -> npt.NDArray[np.float32]:
+def _any_voice(rng: np.random.Generator, description: ModelDescription) -> Float32:
+    embedding = rng.standard_normal(description.speaker_dim).astype(np.float32)
+    return description.project(embedding / np.linalg.norm(embedding))
+
+
+def _run(runtime: Runtime, windows: Float32, schedule: list[tuple[int, int]], voice: Float32 | None) -> Float32:
     stream = runtime.open_stream()
+    stream.set_speaker(voice)
     return np.concatenate(
         [stream.step(windows[i : i + 1], depth, head).copy() for i, (depth, head) in enumerate(schedule)]
     )
 
 
-def _snr_db(reference: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+def _snr_db(reference: Float32, other: Float32) -> float:
     error = np.sum((reference - other) ** 2, dtype=np.float64)
     return float(10 * np.log10(np.sum(reference**2, dtype=np.float64) / (error + 1e-30)))

@@ -32,17 +32,18 @@ def read_back(path: Path) -> tuple[BloomStack, dict[str, Any]]:
     """The stack of an ``.onnx`` file that `export_onnx` wrote, and its training record; else `ModelError`."""
     try:
         graph = onnx.load(path)
-    except (OSError, DecodeError) as error:
+    except (OSError, DecodeError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path}: weights are read back from .onnx files, and this is none ({error})") from error
     description = read_description({entry.key: entry.value for entry in graph.metadata_props}, str(path))
-    stored = _Stored({tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer})
     try:
+        stored = _Stored({tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer})
+        training = {**description.training, "speaker_encoder": description.speaker_encoder}
         stack = BloomStack(StackConfig(**description.architecture))
         stack.load_state_dict(_state(stack, stored, description))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: no stack can be read back from it ({error}); a file of an earlier version has to be "
                          "exported again from its own weights") from error  # fmt: skip
-    return stack.eval(), {**description.training, "speaker_encoder": description.speaker_encoder}
+    return stack.eval(), training
 
 
 class _Stored:

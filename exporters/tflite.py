@@ -26,6 +26,7 @@ from pse_sdk.exporters.signatures import DepthSignature, HeadSignature, frame_st
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.native_log import hold_back
 
+from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.stack import BloomStack
 
@@ -67,7 +68,8 @@ def export_tflite(
 def build(stack: BloomStack, description: ModelDescription, precision: Precision) -> bytes:
     """The file's content, with its description in the metadata; nothing is checked yet."""
     if stack.config.norm == "global":
-        raise ValueError("a stack with global normalisation cannot stream, so it cannot be exported")
+        raise ModelError("a stack with global normalisation cannot stream, so it cannot be exported; train it with "
+                         "--set 'model.norm=\"cumulative\"'")  # fmt: skip
     # The converter and the quantiser report every step to both outputs.
     with hold_back(".*"), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         content = _quantise(_convert(stack), precision)

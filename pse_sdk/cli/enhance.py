@@ -62,7 +62,8 @@ def enhance(
                 written.add(file_identity(job.target))
                 progress.console.print(
                     f"{job.source} -> {job.target}  {seconds:.1f} s in {took:.1f} s "
-                    f"({seconds / took:.0f}x real time), depth {shown} of {enhancer.max_depth}, {enhancer.runtime}",
+                    f"({_rounded(seconds / took)}x real time), depth {shown} of {enhancer.max_depth}, "
+                    f"{enhancer.runtime}",
                     markup=False, highlight=False,
                 )  # fmt: skip
                 if replaced:
@@ -90,6 +91,10 @@ def _enhance_file(enhancer: Enhancer, job: Job, progress: Progress, task: TaskID
             done += len(block)
             progress.update(task, completed=done)
         return done / float(source.samplerate)
+
+
+def _rounded(factor: float) -> str:
+    return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
 
 
 def _progress(console: Console) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -123,6 +124,9 @@ def _mixtures(
     except ImportError as error:
         raise UsageError(f"mixtures need {error.name}: {how_to_install('eval')}, or give pairs of files with "
                          "--noisy and --clean") from None  # fmt: skip
+    if data is None and "PSE_DATA" not in os.environ:
+        raise UsageError("nothing to evaluate on: give --noisy FOLDER, with --clean FOLDER where there are clean ones, "
+                         "or a data folder to mix from, --data FOLDER or PSE_DATA (docs/training.md)")  # fmt: skip
     words = read_transcripts(transcripts) if transcripts else {}
     return MixtureList(data_folder(data), items, seed, reverberant, words)
 

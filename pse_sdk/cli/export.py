@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from pse_sdk.errors import UsageError, how_to_install
-from pse_sdk.files import write_atomically
+from pse_sdk.files import check_writable, write_atomically
 from pse_sdk.runtimes.bundled import card_path, checksum, find_model
 from pse_sdk.runtimes.native_log import hold_back
 
@@ -56,6 +56,7 @@ def export(
 
     To OUT.safetensors: read the weights of an exported stack back, rounded as it stores them, for training to go on.
     """
+    check_writable(output)
     if output.suffix == ".safetensors" and kind is None:
         _read_back(weights, output)
         return

@@ -66,6 +66,10 @@ def _folder(inputs: Sequence[Path], output: str | None) -> Path | None:
         return None
     if path.exists():
         raise UsageError(f"{output} is a file: several recordings need a folder to go to")
+    if is_audio_name(path):
+        raise UsageError(
+            f"{output} is the name of a file: several recordings need a folder to go to, `-o {path.stem}/`"
+        )
     return path
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import warnings
-from typing import NoReturn, TextIO
+from importlib import metadata
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 import typer.main
@@ -36,6 +38,8 @@ from pse_sdk.errors import PseError, PseWarning
 
 # What a shell says of a command that Ctrl-C ended.
 INTERRUPTED = 130
+# For temporary files to be taken away in.
+GRACE_S = 3.0
 
 app = typer.Typer(
     name="pse",
@@ -44,6 +48,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(metadata.version("pse-sdk"))
+        raise typer.Exit
+
+
+@app.callback()
+def _pse(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Clean speech from noisy recordings, on this device."""
+
+
 app.command("enhance")(enhance.enhance)
 app.command("enroll")(enroll.enroll)
 app.command("info")(info.info)
@@ -103,7 +124,15 @@ def _end_cleanly() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    # A library that calls back into Python may swallow what is raised here: then the process ends all the same.
+    last = threading.Timer(GRACE_S, os._exit, [128 + number])
+    last.daemon = True
+    last.start()
+    sys.exit(128 + number)
 
 
 def _show_warnings() -> None:

@@ -26,7 +26,8 @@ def record_load(
         raise TraceError(f"{output}: the name of a load trace ends in {SUFFIX}")
     check_writable(output)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    # Drawing ten times a second would be a part of what is recorded.
+    with Progress(console=console, transient=True, refresh_per_second=1, disable=not console.is_terminal) as progress:
         task = progress.add_task("recording", total=1.0)
         trace = record_trace(
             seconds, name=output.stem, model=model, progress=lambda done: progress.update(task, completed=done)

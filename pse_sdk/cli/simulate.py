@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pse_sdk.errors import TraceError
 from pse_sdk.pictures import check_picture
@@ -67,7 +68,7 @@ def _trace(name: str, seed: int) -> LoadTrace:
 
 def _table(results: list[Result], profile: str) -> Table:
     table = Table(
-        title=f"profile {profile}", title_justify="left", box=None, padding=(0, 0, 0, 1), caption_justify="left",
+        title=Text(f"profile {profile}"), title_justify="left", box=None, padding=(0, 0, 0, 1), caption_justify="left",
         caption="avoid.: late, but not at the least depth; row: most of those in a row; oracle: mean depth, of the "
         "oracle's; dips: for at most 3 frames; react: frames; recov: s. Red: beyond the target (0.1 %, 1 in a row, "
         "90 %, 6 changes/min under a steady load, 2 frames, 2 s)",
@@ -76,7 +77,7 @@ def _table(results: list[Result], profile: str) -> Table:
     for heading in ("late %", "avoid.%", "row", "depth", "oracle%", "chg/min", "dips", "CPU %", "react", "recov"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trace, rows in results:
-        table.add_row(trace.name, style="bold")
+        table.add_row(Text(trace.name), style="bold")
         for name, (_, scores) in rows.items():
             missed = missed_targets(scores, trace.name) if name == CONTROLLER else []
             table.add_row(f"  {name}", *_cells(scores, missed), style="bold" if name == CONTROLLER else None)

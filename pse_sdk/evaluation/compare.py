@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pse_sdk.errors import UsageError
-from pse_sdk.evaluation.bootstrap import Estimate, estimate
+from pse_sdk.evaluation.bootstrap import Estimate, Values, estimate
 from pse_sdk.evaluation.items import Label
-from pse_sdk.evaluation.report import Report, Variant
+from pse_sdk.evaluation.report import DIGITS, Report, Variant
 
 # By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
 SAME_WITHIN = {"si_sdr": 0.05, "pesq": 0.02, "stoi": 0.002, "tsos": 0.2}
@@ -90,4 +90,10 @@ def _partners(first: list[Variant], other: list[Variant]) -> Iterator[tuple[Vari
 
 def _difference(a: Variant, b: Variant, better: str, than: str) -> Difference:
     shared = [column for column in a.columns if column in b.columns]
-    return Difference(better, than, {c: estimate(a.columns[c].minus(b.columns[c])) for c in shared})
+    # One of the two may come from a file, which rounds: a difference of nothing is none.
+    pairs = {c: (_as_saved(a.columns[c]), _as_saved(b.columns[c])) for c in shared}
+    return Difference(better, than, {c: estimate(one.minus(other)) for c, (one, other) in pairs.items()})
+
+
+def _as_saved(column: Values) -> Values:
+    return column._replace(values=np.round(column.values, DIGITS))

@@ -75,6 +75,8 @@ def find_recordings(
 
 def audio_by_name(folder: Path) -> dict[str, Path]:
     """Recordings in a folder and those within, by path without ending, sorted."""
+    if folder.is_file():
+        raise UsageError(f"{folder}: is a file; give the folder that holds it")
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     found: dict[str, Path] = {}

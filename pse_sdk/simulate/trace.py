@@ -28,9 +28,13 @@ READABLE = (1, VERSION)
 SUFFIX = ".npz"
 # A day of frames is 350 MB: what claims more is not a trace.
 MAX_BYTES = 1 << 29
+# Seconds from frame to frame.
+HOPS_S = (1e-3, 1.0)
 
 # What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 _PER_DEPTH = ("costs_s", "expected_s")
 _PER_FRAME = ("slowdown", "stall_s", "stall_at", "wait_s", "cpu_load", "loaded")
@@ -155,8 +159,8 @@ def _read(arrays: Any, name: str) -> npt.NDArray[Any]:
 
 def _problem(trace: LoadTrace) -> str:
     """What is wrong with the values of a trace; empty if nothing is."""
-    if not (np.isfinite(trace.hop_s) and trace.hop_s > 0):
-        return f"hop_s = {trace.hop_s}: must be above 0"
+    if not HOPS_S[0] <= trace.hop_s <= HOPS_S[1]:
+        return f"hop_s = {trace.hop_s}: must be from {HOPS_S[0]} to {HOPS_S[1]}"
     if trace.frames == 0 or trace.depths == 0:
         return "it is empty"
     for names, length in ((_PER_DEPTH, trace.depths), (_PER_FRAME, trace.frames)):

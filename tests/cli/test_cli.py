@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,22 @@ def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: i
     assert said in errors
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_the_version_is_told(run) -> None:
+    assert run("--version") == (0, f"{metadata.version('pse-sdk')}\n")
+
+
+def test_the_name_of_a_file_is_no_folder_for_several(run, tmp_path: Path) -> None:
+    files = [recording(tmp_path / name) for name in ("a.wav", "b.wav")]
+    code, text = run("enhance", *files, "-o", tmp_path / "one.wav")
+    assert (code, "one.wav is the name of a file" in text) == (1, True)
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_what_could_not_be_written_is_told_before_the_export(run, tmp_path: Path, tiny_weights: Path) -> None:
+    code, text = run("export", tiny_weights, tmp_path / "gone" / "m.onnx")
+    assert (code, "there is no folder" in text) == (1, True)
 
 
 def test_an_error_of_one_of_many_names_the_file(run, tmp_path: Path) -> None:

@@ -105,6 +105,13 @@ def test_an_earlier_report_of_the_same_items_is_compared(run, pairs: Path, tmp_p
     assert "SI-SDR" in out  # what was measured is told
 
 
+def test_a_model_is_no_better_than_itself(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
+    arguments = tiny_model, *of(pairs), "--depth", 2
+    assert run(*arguments, "-o", tmp_path / "r.json")[0] == 0
+    code, out, _ = run(*arguments, "--compare", tmp_path / "r.json")
+    assert (code, "+0.00 " in out, "+0.00*" in out) == (0, True, False)
+
+
 def test_what_cannot_be_compared_is_told_before_anything_is_scored(
     run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

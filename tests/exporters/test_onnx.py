@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pse_sdk.exporters import parity
+from pse_sdk.exporters import layers, parity
 from pse_sdk.exporters.onnx import export_onnx
 from pse_sdk.runtimes.onnx import OnnxRuntime
 
@@ -102,7 +102,20 @@ def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_graph_that_does_not_hear_the_voice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = make_stack(TINY.replace(speaker_dim=8))
+    write = layers.write_bottleneck
+
+    def deaf(g, bottleneck, h, speaker):  # type: ignore[no-untyped-def]
+        return write(g, bottleneck, h, g.constant(bottleneck.anyone.detach().numpy()))
+
+    monkeypatch.setattr(layers, "write_bottleneck", deaf)
+    with pytest.raises(ModelError, match="differs from torch at an enrolled voice"):
+        export_onnx(stack, tmp_path / "m.onnx", name="m", precision="fp32")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_stack_that_cannot_stream_is_refused(tmp_path: Path) -> None:
     stack = make_stack(TINY.replace(block="convtasnet", norm="global"))
-    with pytest.raises(ValueError, match="cannot stream"):
+    with pytest.raises(ModelError, match="cannot stream"):
         export_onnx(stack, tmp_path / "m.onnx", name="m")

@@ -63,5 +63,5 @@ def test_the_filterbanks_of_an_int8_file_stay_float(converted: bytes) -> None:
 
 def test_a_stack_that_cannot_stream_is_refused(tmp_path: Path) -> None:
     stack = make_stack(TINY.replace(block="convtasnet", norm="global"))
-    with pytest.raises(ValueError, match="cannot stream"):
+    with pytest.raises(ModelError, match="cannot stream"):
         tflite.export_tflite(stack, tmp_path / "m.tflite", name="m")

@@ -79,7 +79,8 @@ def test_a_synthetic_trace_is_the_same_at_every_call_and_another_for_another_see
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hop_s": 0.0}, "hop_s = 0.0: must be above 0"),
+        ({"hop_s": 0.0}, "hop_s = 0.0: must be from 0.001 to 1"),
+        ({"hop_s": 1e-7}, "hop_s = 1e-07: must be from 0.001 to 1"),
         ({"slowdown": np.array([1.0, -2.0, 1.0])}, r"slowdown\[1\] = -2.0 is out of range"),
         ({"slowdown": np.array([1.0, np.nan, 1.0])}, r"slowdown\[1\] = nan is out of range"),
         ({"stall_s": np.array([0.0, 0.0])}, "stall_s has 2 values, expected 3"),
