@@ -41,7 +41,8 @@ def main() -> None:
         "## Quality",
         "",
         f"{quality.title}; means with 95 % bootstrap intervals over items. [evaluation.md](evaluation.md) says what "
-        "each column means.",
+        "each column means; times are of this run, those of quieter ones stand under [Speed](#speed) and "
+        "[Runtimes](#runtimes-and-the-memory-floor).",
         "",
         *(part for sheet in (overview(quality), *breakdowns(quality)) for part in (sheet.to_markdown(), "")),
         "![A noisy recording and the output of every depth](spectrogram.png)",
