@@ -16,7 +16,6 @@ import soundfile
 
 from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import write_atomically
-from pse_sdk.pcm import MAX_RATE, MIN_RATE
 
 # Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
 BLOCK_FRAMES = 1 << 17
@@ -114,9 +113,6 @@ def _check(file: soundfile.SoundFile, path: Path) -> None:
                       "stream; what is there is used", PseWarning, stacklevel=2)  # fmt: skip
     if file.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {file.channels} channels; at most {MAX_CHANNELS} can be enhanced")
-    if not MIN_RATE <= file.samplerate <= MAX_RATE:
-        raise AudioError(f"{path}: {file.samplerate} Hz; recordings may have {MIN_RATE} to {MAX_RATE} Hz "
-                         f"(`ffmpeg -i {path.name} -ar 16000 {path.stem}-16k.wav` makes it 16000)")  # fmt: skip
     if _is_truncated(file.extra_info):
         raise AudioError(f"{path}: cut short: its header promises more samples than there are "
                          "(an interrupted recording or copy?); copy it again, or repair the header, "
