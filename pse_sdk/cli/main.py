@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Annotated, NoReturn, TextIO
 
@@ -90,10 +92,10 @@ reproduce.command("e3net")(reproduce_e3net.e3net)
 def run() -> None:
     """Entry point: a user's mistake ends in one line on standard error and an exit code, never in a traceback."""
     _show_warnings()
-    _end_cleanly()
     try:
-        # What a subcommand returns in this mode is the code of its typer.Exit.
-        code = typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0
+        with _ending_cleanly():
+            # What a subcommand returns in this mode is the code of its typer.Exit.
+            code = typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0
         if code == INTERRUPTED:  # typer's answer to Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)
@@ -119,12 +121,18 @@ def _complain(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _end_cleanly() -> None:
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
     """A closed terminal, `timeout` or a shutdown ends the command as Ctrl-C does: temporary files are taken away."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
-            signal.signal(number, _end)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in ours:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(number: int, _: object) -> NoReturn:
