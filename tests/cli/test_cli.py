@@ -209,7 +209,11 @@ def test_hidden_files_in_a_folder_are_left_alone(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "interrupted")])
 def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: int, code: int, said: str) -> None:
     source = recording(tmp_path / "call.wav", seconds=600)
-    run = "import sys; from pse_sdk.cli.main import run; sys.argv[0] = 'pse'; run()"
+    # Whoever runs the tests in the background has Ctrl-C ignored, here and in all that is started from here.
+    run = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from pse_sdk.cli.main import run; sys.argv[0] = 'pse'; run()"
+    )
     process = subprocess.Popen([sys.executable, "-c", run, "enhance", str(source)], stderr=subprocess.PIPE, text=True)
     while len(list(tmp_path.iterdir())) == 1 and process.poll() is None:
         time.sleep(0.02)
