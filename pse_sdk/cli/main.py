@@ -45,7 +45,6 @@ GRACE_S = 3.0
 
 app = typer.Typer(
     name="pse",
-    help="Clean speech from noisy recordings, on this device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
