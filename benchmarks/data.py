@@ -25,8 +25,9 @@ from torch.utils.data import default_collate
 
 from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
-from pse_sdk.training.module import Batch, JointTraining
+from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe, load_recipe
+from pse_sdk.training.remix import Batch, with_remixes
 from pse_sdk.training.speaker.segments import cut
 from pse_sdk.training.speaker.voices import Voices
 
@@ -45,6 +46,8 @@ KINDS = {
     "all coded": dataclasses.replace(PLAIN, codec=1.0),
 }
 ROUNDS = 3
+REMIXES = 8
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def main(
@@ -60,9 +63,11 @@ def main(
     voices = _random_voices(clips[0])
     chosen = load_recipe(recipe)
     step = _step(chosen, clips, voices)
-    rates: dict[str, list[float]] = {name: [] for name in ("step", *KINDS)}
+    remix = _remix(chosen, clips, voices)
+    rates: dict[str, list[float]] = {name: [] for name in ("step", "remixed", *KINDS)}
     for turn in range(ROUNDS):
         rates["step"].append(chosen.batch * chosen.mixing.seconds / _seconds(step))
+        rates["remixed"].append(chosen.batch * REMIXES * chosen.mixing.seconds / _seconds(remix))
         for name, mixing in KINDS.items():
             mixtures = Mixtures(clips[0], clips[1], clips[2], mixing, items, seed=turn, voices=voices)
             rates[name].append(items * mixing.seconds / _seconds(lambda m=mixtures: [m[i] for i in range(items)]))
@@ -80,38 +85,59 @@ def _random_voices(speech: Clips) -> Voices:
     return Voices(speech, segments, embeddings / np.linalg.norm(embeddings, axis=2, keepdims=True))
 
 
+def _batch(recipe: Recipe, clips: list[Clips], voices: Voices) -> Batch:
+    """Mixtures that are ready, where the model is trained."""
+    mixtures = Mixtures(clips[0], clips[1], clips[2], recipe.mixing, recipe.batch, seed=0, voices=voices)
+    return Batch(*(x.to(DEVICE) for x in default_collate([mixtures[i] for i in range(recipe.batch)])))
+
+
 def _step(recipe: Recipe, clips: list[Clips], voices: Voices) -> Callable[[], None]:
     """A training step as `pse train` does it, on mixtures that are ready."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    mixtures = Mixtures(clips[0], clips[1], clips[2], recipe.mixing, recipe.batch, seed=0, voices=voices)
-    batch = Batch(*(x.to(device) for x in default_collate([mixtures[i] for i in range(recipe.batch)])))
-    module = JointTraining(recipe).to(device)
+    batch = _batch(recipe, clips, voices)
+    module = JointTraining(recipe).to(DEVICE)
     (optimizer,), _ = module.configure_optimizers()
 
     def step() -> None:
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(DEVICE, torch.bfloat16):
             loss = module.training_step(batch)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), recipe.gradient_clip)
         optimizer.step()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        _wait()
 
     step()  # the first one also sets things up
     return step
 
 
+def _remix(recipe: Recipe, clips: list[Clips], voices: Voices) -> Callable[[], None]:
+    """`REMIXES` remixes of mixtures that are ready, without those themselves."""
+    batch, generator = _batch(recipe, clips, voices), torch.Generator().manual_seed(0)
+
+    def remix() -> None:
+        with_remixes(batch, 1 + REMIXES, recipe.mixing, generator)
+        _wait()
+
+    remix()
+    return remix
+
+
+def _wait() -> None:
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
 def _seconds(what: Callable[[], object]) -> float:
-    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    clock = time.perf_counter if DEVICE == "cuda" else time.process_time
     started = clock()
     what()
     return clock() - started
 
 
 def _print(recipe: str, rates: dict[str, float]) -> None:
-    where = "a GPU" if torch.cuda.is_available() else "one core"
-    print(f"A training step of `{recipe}` on {where} takes {rates['step']:.0f} s of audio per second.\n")
+    where = "a GPU" if DEVICE == "cuda" else "one core"
+    print(f"A training step of `{recipe}` on {where} takes {rates['step']:.0f} s of audio per second; there "
+          f"{rates['remixed']:.0f} are remixed.\n")  # fmt: skip
     print("| mixtures | drawn by one worker, s of audio per second | share of the time, drawn in the same process |")
     print("|---|---|---|")
     for name in KINDS:

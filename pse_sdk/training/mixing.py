@@ -89,12 +89,17 @@ _PROBABILITIES = (
 
 
 class Mixture(NamedTuple):
-    """One training item: noisy and target, float32 [samples]; the enrolled voice's embedding [dim], if enrolled."""
+    """One training item: noisy and target, float32 [samples]; the enrolled voice's embedding [dim], if enrolled.
+
+    ``noise`` [samples] is what of ``noisy`` another noise could stand for; silent where none could, because there is
+    none, or because the mixture is no sum any more: cut off in frequency, clipped, or damaged.
+    """
 
     noisy: Samples
     target: Samples
     embedding: Samples
     enrolled: bool
+    noise: Samples
 
 
 class Mixtures(Dataset[Mixture]):
@@ -151,29 +156,38 @@ class Mixtures(Dataset[Mixture]):
             speech, target = np.zeros_like(speech), np.zeros_like(target)
         if kind == "noisy":
             noise = noise * gain_for_snr(target, noise, rng.uniform(*recipe.snr_db))
-        return self._record(rng, speech + noise, target, np.zeros(self.dim, np.float32), False)
+        return self._record(rng, speech + noise, target, noise, np.zeros(self.dim, np.float32), False)
 
     def _enrolled(self, rng: np.random.Generator, scenes: Scenes) -> Mixture:
         length = int(self.recipe.seconds * SAMPLE_RATE)
         scene = scenes.draw(rng, length)
-        mixture = scene.heard + scene.others
+        mixture, noise = scene.heard + scene.others, np.zeros(length, np.float32)
         if rng.random() < self.recipe.scene.noise or not mixture.any():
             noise = self._noise(rng, length)
             loudest = scene.target if scene.target.any() else scene.others
-            mixture = mixture + noise * gain_for_snr(loudest, noise, rng.uniform(*self.recipe.snr_db))
-        return self._record(rng, mixture, scene.target, scene.embedding, True)
+            noise = noise * gain_for_snr(loudest, noise, rng.uniform(*self.recipe.snr_db))
+        return self._record(rng, mixture + noise, scene.target, noise, scene.embedding, True)
 
     def _record(
-        self, rng: np.random.Generator, mixture: Samples, target: Samples, embedding: Samples, enrolled: bool
+        self,
+        rng: np.random.Generator,
+        mixture: Samples,
+        target: Samples,
+        noise: Samples,
+        embedding: Samples,
+        enrolled: bool,
     ) -> Mixture:
         """What the microphone and its converter make of it."""
         pair = np.stack([mixture, target])
         if rng.random() < self.recipe.band_limit:
             pair = low_pass(pair, rng.uniform(3400, 7500))
-        pair *= gain_to_level(pair[0], rng.uniform(*self.recipe.level_dbfs))
+            noise = np.zeros_like(noise)
+        gain = gain_to_level(pair[0], rng.uniform(*self.recipe.level_dbfs))
+        pair *= gain
         # A converter clips; the target keeps the shape that the microphone would have had to record.
-        pair[0] = np.clip(pair[0], -1, 1)
-        return Mixture(pair[0], pair[1], embedding, enrolled)
+        noisy = np.clip(pair[0], -1, 1)
+        noise = noise * gain if np.array_equal(noisy, pair[0]) else np.zeros_like(noise)
+        return Mixture(noisy, pair[1], embedding, enrolled, noise)
 
     def _transmit(self, rng: np.random.Generator, mixture: Mixture) -> Mixture:
         """What overload, a codec and a network leave of it."""
@@ -184,6 +198,8 @@ class Mixtures(Dataset[Mixture]):
             noisy, target = any_codec(rng, noisy, target)
         if rng.random() < self.recipe.packet_loss:
             noisy = lose_packets(rng, noisy)
+        if noisy is not mixture.noisy:
+            mixture = mixture._replace(noise=np.zeros_like(mixture.noise))
         return mixture._replace(noisy=noisy, target=target)
 
     def _speech(self, rng: np.random.Generator, length: int) -> tuple[Samples, Samples]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
 
 import lightning
 import torch
@@ -15,19 +14,11 @@ from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.remix import Batch, with_remixes
 from pse_sdk.training.schedule import schedulers
 
 # What the loaders of validation data hold, in their order.
 VALIDATION_SETS = ("si_sdr", "two_talkers")
-
-
-class Batch(NamedTuple):
-    """Mixtures as a loader collates them: noisy, target [batch, samples], embedding [batch, dim], enrolled [batch]."""
-
-    noisy: Tensor
-    target: Tensor
-    embedding: Tensor
-    enrolled: Tensor
 
 
 class JointTraining(lightning.LightningModule):
@@ -54,6 +45,8 @@ class JointTraining(lightning.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         generator = self._generator()
+        if self.recipe.remixes > 1:
+            batch = with_remixes(batch, self.recipe.remixes, self.recipe.mixing, generator)
         if torch.rand((), generator=generator) < self.recipe.switching:
             return self._loss("switch", self._switched(batch, generator), batch)
         depths = self._depths(generator)

@@ -42,7 +42,9 @@ class Recipe:
     model, mixing : sizes of the stack, and the distribution of its training mixtures
     seed : of the weights and the mixtures
     steps : optimiser steps in all
-    batch : mixtures per step and process
+    batch : mixtures drawn per step and process
+    remixes : mixtures made of each that was drawn, itself among them (`pse_sdk.training.remix`): a step trains on
+        ``batch * remixes``
     learning_rate, warmup_steps, weight_decay, gradient_clip : AdamW
     schedule : of the learning rate after the warm-up. ``"linear"``: constant, falling to zero over the last
         ``decay_steps``, so that a run can be made longer by raising ``steps`` before its decay; ``"cosine"``: to zero
@@ -68,6 +70,7 @@ class Recipe:
     seed: int = 0
     steps: int = 1000
     batch: int = 10
+    remixes: int = 1
     learning_rate: float = 1e-3
     warmup_steps: int = 300
     schedule: Schedule = "linear"
@@ -93,7 +96,7 @@ class Recipe:
         for name, allowed in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
-        check_least(self, 1, ("steps", "batch", "heads", "validate_every"))
+        check_least(self, 1, ("steps", "batch", "remixes", "heads", "validate_every"))
         check_least(self, 0, _NOT_NEGATIVE)
         check_probabilities(self, ("switching",))
         if not 0 <= self.frozen_blocks < self.model.blocks:

@@ -10,8 +10,9 @@ from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.growth import begin_with
-from pse_sdk.training.module import Batch, JointTraining
+from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe, load_recipe
+from pse_sdk.training.remix import Batch
 from tests.conftest import CONFIGS, make_stack
 
 
@@ -27,7 +28,7 @@ def grown(config: StackConfig, trained: int, folder: Path, **recipe: object) -> 
 def batch(samples: int = 1600) -> Batch:
     target = 0.1 * torch.randn(2, samples, generator=torch.Generator().manual_seed(1))
     noise = 0.1 * torch.randn(2, samples, generator=torch.Generator().manual_seed(2))
-    return Batch(target + noise, target, torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool))
+    return Batch(target + noise, target, torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool), noise)
 
 
 @pytest.mark.parametrize("kind", ["e3net", "convtasnet-frame"])

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from pse_sdk.errors import ProfileError
-from pse_sdk.training.module import Batch, JointTraining
+from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe, load_recipe
+from pse_sdk.training.remix import Batch
 from tests.conftest import TINY
 
 BASE = Recipe("tiny", TINY, heads=3, spectral_weight=0.0)
 NOISY = 0.1 * torch.randn(2, 800, generator=torch.Generator().manual_seed(0))
-BATCH = Batch(NOISY, 0.5 * NOISY.roll(1), torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool))
+BATCH = Batch(NOISY, 0.5 * NOISY.roll(1), torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool), 0 * NOISY)
 
 
 def step(**changes: object) -> tuple[float, JointTraining]:
@@ -63,3 +64,17 @@ def test_what_is_taught_lies_half_way_to_the_deepest_output() -> None:
 def test_weights_for_another_number_of_heads_are_refused() -> None:
     with pytest.raises(ProfileError, match="head_weights: 2 given for 5 blocks"):
         load_recipe("small", ["head_weights=[1, 2]"])
+
+
+def test_remixes_make_the_batch_of_a_step_larger() -> None:
+    heard: list[int] = []
+
+    class Listening(JointTraining):
+        def heard(self, batch: Batch) -> torch.Tensor:
+            heard.append(len(batch.noisy))
+            return super().heard(batch)
+
+    module = Listening(dataclasses.replace(BASE, remixes=3))
+    module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
+    module.training_step(BATCH)
+    assert heard == [3 * len(NOISY)]

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pse_sdk.models.stack import BloomStack
-from pse_sdk.training.module import Batch, JointTraining
+from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe
+from pse_sdk.training.remix import Batch
 
 
 class TimeDomainChain(nn.Module):

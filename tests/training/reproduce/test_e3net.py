@@ -41,7 +41,7 @@ class OneMixture:
         return 1000
 
     def __getitem__(self, _: int) -> Mixture:
-        return Mixture(self.noisy, self.target, np.zeros(0, np.float32), False)
+        return Mixture(self.noisy, self.target, np.zeros(0, np.float32), False, self.noisy - self.target)
 
 
 @pytest.fixture

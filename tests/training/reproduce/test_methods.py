@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pse_sdk.models.checkpoint import load_stack, save_stack
-from pse_sdk.training.module import Batch
+from pse_sdk.training.remix import Batch
 from pse_sdk.training.reproduce.chain import LinkTraining, TimeDomainChain
 from pse_sdk.training.reproduce.methods import METHODS, bloom, cut_short
 from pse_sdk.training.reproduce.stages import Trial
@@ -41,7 +41,7 @@ def test_a_link_learns_from_the_frozen_links_output() -> None:
     first = make_stack(LINK)
     module = LinkTraining(RECIPE, [first])
     module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
-    batch = Batch(SIGNAL, 0.5 * SIGNAL, torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool))
+    batch = Batch(SIGNAL, 0.5 * SIGNAL, torch.zeros(2, 0), torch.zeros(2, dtype=torch.bool), 0 * SIGNAL)
     torch.testing.assert_close(module.heard(batch), first(SIGNAL, 1))
     module.training_step(batch).backward()
     assert all(p.grad is None for p in module.before.parameters())
