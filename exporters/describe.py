@@ -10,6 +10,7 @@ from typing import Any
 from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.torch import TorchRuntime, describe
+from torch import nn
 
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.models.window_model import WindowModel
@@ -28,7 +29,7 @@ def sign(description: ModelDescription, model: WindowModel) -> ModelDescription:
     return dataclasses.replace(description, weights=fingerprint(model), self_test=self_test.encode(answers))
 
 
-def fingerprint(model: WindowModel) -> str:
+def fingerprint(model: WindowModel | nn.Module) -> str:
     """A sha256 over the names and values of all weights: equal for files of any kind made of the same ones."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
+from pse_sdk.exporters.describe import fingerprint
 from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
 from pse_sdk.exporters.layers import gates
 from pse_sdk.runtimes.speaker_encoder import EncoderDescription, SpeakerEncoderRuntime
@@ -37,7 +37,8 @@ def export_speaker_encoder(
     encoder = encoder.eval()
     description = EncoderDescription(
         name=name,
-        identity=_identity(encoder),
+        # A voice enrolled with one encoder means nothing to another.
+        identity=fingerprint(encoder)[:16],
         sample_rate=encoder.config.sample_rate,
         dim=encoder.config.dim,
         shortest=encoder.config.shortest,
@@ -117,15 +118,6 @@ def _int8(g: GraphWriter, weight: Tensor, name: str) -> str:
 
 def _scalar(g: GraphWriter, value: float) -> str:
     return g.constant(np.float32(value))
-
-
-def _identity(encoder: SpeakerEncoder) -> str:
-    """The sum of the weights: a voice enrolled with one encoder means nothing to another."""
-    digest = hashlib.sha256()
-    for name, value in sorted(encoder.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().float().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _check_parity(encoder: SpeakerEncoder, path: Path) -> None:

@@ -55,6 +55,7 @@ class Measured:
     load_ms : open the model and run one frame, where all is imported
     memory_mb : what importing and loading add to a process that has NumPy
     timings : one per depth and condition; ``paced`` for every depth
+    load : the competing processes of the conditions under load, where they are not those of the whole table
     """
 
     model: str
@@ -67,6 +68,7 @@ class Measured:
     load_ms: float
     memory_mb: float
     timings: tuple[Timing, ...]
+    load: str | None = None
 
     def __post_init__(self) -> None:
         measured = [(t.condition, t.depth) for t in self.timings]
@@ -96,7 +98,8 @@ class DeviceTable:
     governor : the system's policy for the clock, where it tells
     power : ``mains`` or ``battery``, where the system tells
     busy : CPU load (0..1, all cores) by others before the measuring began
-    load : the competing processes of the conditions under load, in words
+    load : the competing processes of the conditions under load, in words; what was measured under another, in an
+        earlier run, names its own
     """
 
     machine: Machine

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pse_sdk.errors import TraceError
+from pse_sdk.errors import TraceError, UsageError
 from pse_sdk.pictures import check_picture
-from pse_sdk.profiles import load_profile
+from pse_sdk.profiles import Profile, load_profile
 from pse_sdk.simulate.compare import CONTROLLER, ORACLE, compare, missed_targets
 from pse_sdk.simulate.library import LIBRARY, synthetic_trace
 from pse_sdk.simulate.plot import plot_replays
@@ -42,6 +42,8 @@ def simulate(
         check_picture(plot)
     asked = load_profile(profile)
     loaded = [_trace(name, seed) for name in traces or LIBRARY]
+    for trace in loaded:
+        _must_fit(asked, trace)
     results = [(trace, compare(trace, asked)) for trace in loaded]
     console = Console(soft_wrap=True, highlight=False)
     if as_json:
@@ -63,7 +65,15 @@ def _trace(name: str, seed: int) -> LoadTrace:
         return synthetic_trace(name, seed)
     if not name.endswith(SUFFIX):
         raise TraceError(f"unknown trace {name!r}: choose of {', '.join(LIBRARY)}, or give a {SUFFIX} file")
-    return load_trace(Path(name))
+    # Called as it was asked for: two recordings may bear one name, or that of a synthetic trace.
+    return dataclasses.replace(load_trace(Path(name)), name=name)
+
+
+def _must_fit(profile: Profile, trace: LoadTrace) -> None:
+    asked = max(profile.min_depth, profile.max_depth)
+    if asked > trace.depths:
+        raise UsageError(f"profile {profile.name}: depth {asked}, but trace {trace.name} is of a model with depths "
+                         f"1 to {trace.depths}")  # fmt: skip
 
 
 def _table(results: list[Result], profile: str) -> Table:

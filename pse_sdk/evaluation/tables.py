@@ -98,7 +98,7 @@ def differences(rows: Sequence[Difference]) -> Sheet:
 def notes(report: Report) -> list[str]:
     """What a reader must know of the figures, as sentences."""
     lines = [
-        f"{COLUMNS[column].title}: {count} of {len(report.labels) * len(report.variants)} outputs could not be scored "
+        f"{COLUMNS[column].title}: {count} of {len(report.labels) * len(report.variants)} scores could not be computed "
         "and are left out"
         for column, count in report.failed().items()
         if count

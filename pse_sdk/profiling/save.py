@@ -38,7 +38,10 @@ def make_table(measured: Sequence[Measured], busy: float, competition: Competiti
 
 
 def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
-    """``table`` with what the one at ``path`` knows of other models and runtimes, if that is of this machine."""
+    """``table`` with what the one at ``path`` knows of other models and runtimes, if that is of this machine.
+
+    What was measured under another load than ``table`` says so of itself.
+    """
     try:
         earlier = read_table(path)
     except TableError:
@@ -46,8 +49,12 @@ def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
     if earlier.machine != table.machine:
         return table
     new = {(m.model, m.precision, m.runtime) for m in table.measured}
-    kept = tuple(m for m in earlier.measured if (m.model, m.precision, m.runtime) not in new)
-    return dataclasses.replace(table, measured=table.measured + kept)
+    kept = [m for m in earlier.measured if (m.model, m.precision, m.runtime) not in new]
+    loads = [m.load or earlier.load for m in kept]
+    with_loads = [
+        dataclasses.replace(m, load=None if load == table.load else load) for m, load in zip(kept, loads, strict=True)
+    ]
+    return dataclasses.replace(table, measured=(*table.measured, *with_loads))
 
 
 def save_table(table: DeviceTable, path: Path) -> None:

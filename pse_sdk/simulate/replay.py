@@ -27,14 +27,13 @@ class Replay:
     ----------
     ran : [frames], blocks that ran (0: bypass)
     heard : [frames], whose head was heard: blocks that wake up run unheard at first
-    wall_s, cpu_s : [frames], what each frame took
+    cpu_s : [frames], what each frame took
     late : [frames], over the profile's deadline, counted from when the samples were there
     avoidable : [frames], late, where the profile's least depth would not have been
     """
 
     ran: Depths
     heard: Depths
-    wall_s: Float64
     cpu_s: Float64
     late: Bools
     avoidable: Bools
@@ -109,4 +108,4 @@ def _outcome(trace: LoadTrace, profile: Profile, ran: Depths, heard: Depths) -> 
     deadline = profile.deadline_share * trace.hop_s
     at_least_depth = trace.ready_s()[:, depth_range(trace, profile)[0]]
     late = trace.wait_s + wall > deadline
-    return Replay(ran, heard, wall, cpu, late, late & (at_least_depth <= deadline))
+    return Replay(ran, heard, cpu, late, late & (at_least_depth <= deadline))

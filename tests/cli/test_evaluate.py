@@ -143,7 +143,7 @@ def test_a_silent_item_is_counted_and_the_others_are_scored(run, pairs: Path, tm
     soundfile.write(tmp_path / "clean" / "0.flac", np.zeros(32000), 16000)
     code, out, _ = run(tmp_path / "noisy", *of(tmp_path))
     assert code == 0
-    assert "SI-SDR: 2 of 4 outputs could not be scored" in out
+    assert "SI-SDR: 2 of 4 scores could not be computed" in out
 
 
 def test_noisy_recordings_alone_are_scored_without_a_reference(run, pairs: Path, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_words_are_scored_where_they_are_known(run, pairs: Path, tmp_path: Path)
     (tmp_path / "t.tsv").write_text("0.flac\tgood morning everybody\n1.flac\tzzqx unpronounceable\n")
     code, out, _ = run(pairs / "better", "--noisy", pairs / "noisy", "--metrics", "wer", "--transcripts",
                        tmp_path / "t.tsv")  # fmt: skip
-    assert (code, "WER %" in out, "WER: 2 of 4 outputs could not be scored" in out) == (0, True, True)
+    assert (code, "WER %" in out, "WER: 2 of 4 scores could not be computed" in out) == (0, True, True)
 
 
 def test_the_list_of_mixtures_is_written_for_other_systems(run, data: Path, tmp_path: Path) -> None:

@@ -36,8 +36,15 @@ def test_json_has_the_same_figures_at_every_call(run, tmp_path: Path) -> None:
     first = run("simulate", tmp_path / "mine.npz", "--json")
     assert first == run("simulate", tmp_path / "mine.npz", "--json")
     by_name = json.loads(run("simulate", "bursts", "--json")[1])
-    assert json.loads(first[1]) == by_name
+    assert json.loads(first[1])["traces"][str(tmp_path / "mine.npz")] == by_name["traces"]["bursts"]
     assert by_name["traces"]["bursts"]["fixed 5"]["mean_depth"] == 5
+
+
+def test_recordings_of_one_name_are_told_apart_by_their_files(run, tmp_path: Path) -> None:
+    for file in ("a.npz", "b.npz"):
+        save_trace(synthetic_trace("idle"), tmp_path / file)
+    both = json.loads(run("simulate", tmp_path / "a.npz", tmp_path / "b.npz", "idle", "--json")[1])["traces"]
+    assert list(both) == [str(tmp_path / "a.npz"), str(tmp_path / "b.npz"), "idle"]
 
 
 def test_a_picture_is_drawn(run, tmp_path: Path) -> None:
@@ -53,6 +60,7 @@ def test_a_picture_is_drawn(run, tmp_path: Path) -> None:
         (["simulate", "gone.npz"], "gone.npz: no such file"),
         (["simulate", "foreign.npz"], "foreign.npz: not a load trace"),
         (["simulate", "idle", "--profile", "turbo"], "unknown profile 'turbo'"),
+        (["simulate", "idle", "--profile", "fixed-9"], "depth 9, but trace idle is of a model with depths"),
         (["simulate", "idle", "--plot", "load.bmp"], "pictures are written as"),
         (["record-load", "trace.csv"], "ends in .npz"),
         (["record-load", "no/such/trace.npz"], "no/such/trace.npz: there is no folder no/such"),

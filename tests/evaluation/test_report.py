@@ -132,9 +132,9 @@ def test_a_system_whose_multiplications_nobody_knows_still_shows_its_time(report
 
 
 def test_outputs_that_could_not_be_scored_are_counted(report: Report) -> None:
-    assert not any("could not be scored" in line for line in notes(report))
+    assert not any("could not be computed" in line for line in notes(report))
     report.variants[1].columns["wer"].values[:2] = np.nan
-    assert notes(report)[0].startswith("WER: 2 of 48 outputs could not be scored")
+    assert notes(report)[0].startswith("WER: 2 of 48 scores could not be computed")
 
 
 def test_the_picture_is_drawn_or_refused_before_the_work(report: Report, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Writing the table: this machine's, complete or not at all, and without forgetting other models."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def test_other_models_and_runtimes_stay_known_and_the_same_ones_are_replaced(tmp
     save_table(make_device_table(old, other), path)
     new = make_measured([0.5], sha256="new")
     assert add_earlier(make_device_table(new), path).measured == (new, other)
+
+
+def test_what_was_measured_under_another_load_says_so(tmp_path: Path) -> None:
+    path, other = tmp_path / "device.toml", make_measured(runtime="tflite")
+    save_table(dataclasses.replace(make_device_table(other), load="two competing processes"), path)
+    table = add_earlier(dataclasses.replace(make_device_table(make_measured()), load="none"), path)
+    assert [m.load for m in table.measured] == [None, "two competing processes"]
+    save_table(table, path)
+    assert read_table(path) == table
+    again = add_earlier(dataclasses.replace(make_device_table(make_measured()), load="two competing processes"), path)
+    assert [m.load for m in again.measured] == [None, None]
 
 
 def test_what_another_machine_measured_or_what_is_damaged_is_replaced(tmp_path: Path) -> None:
