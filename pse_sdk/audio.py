@@ -120,12 +120,16 @@ def _check(file: soundfile.SoundFile, path: Path) -> None:
 
 
 def _is_truncated(log: str) -> bool:
-    """Whether libsndfile's log says so: it plays what is left of a WAV, AIFF or AU file whose header promises more.
+    """Whether libsndfile's log says so: it plays what is left of files whose header promises more.
 
     Programs that write to a pipe cannot know the length and promise nothing or all that fits (2 GiB or more).
     """
-    found = re.search(r"^\s*(?:data|SSND|Data Size)\s*:\s*(-?\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    return found is not None and int(found[2]) < int(found[1]) < STREAMED_WAV_BYTES
+    # WAV, AIFF, AU, and in small letters W64, in bytes; then RF64, in samples.
+    found = re.search(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(-?\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    if found:
+        return int(found[2]) < int(found[1]) < STREAMED_WAV_BYTES
+    found = re.search(r"frame count (\d+) does not match value from 'ds64' chunk of (\d+)", log)
+    return found is not None and int(found[1]) < int(found[2])
 
 
 def _has_an_end(path: Path) -> bool:

@@ -25,12 +25,12 @@ def read(path: Path) -> np.ndarray:
         return np.concatenate(list(read_blocks(file, path)))
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "w64", "rf64"])
 def test_whole_files_are_read(tmp_path: Path, ending: str) -> None:
     assert abs(len(read(recording(tmp_path / f"a.{ending}", channels=2))) - 16000) < 2500
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "aiff", "au"])
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "aiff", "au", "w64", "rf64"])
 def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, ending: str) -> None:
     path = recording(tmp_path / f"a.{ending}", seconds=10)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
