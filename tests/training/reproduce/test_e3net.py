@@ -46,10 +46,10 @@ class OneMixture:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Trains a candidate on one mixture: ``run(candidate, budget)``."""
+    """Trains a candidate on one mixture: ``run(candidate, budget, data="data")``."""
     monkeypatch.setattr(train, "mixtures", lambda *_: OneMixture())
     recipe = load_recipe("e3net-comparison", ["batch=2", "learning_rate=0.03"])
-    return lambda candidate, budget: train.train(candidate, recipe, budget, tmp_path, tmp_path)
+    return lambda candidate, budget, data="data": train.train(candidate, recipe, budget, tmp_path / data, tmp_path)
 
 
 def test_training_brings_the_output_nearer_to_the_target_in_so_many_steps(run, candidate: Candidate) -> None:
@@ -68,6 +68,7 @@ def test_what_is_trained_with_the_same_settings_is_not_trained_again(run, candid
     assert same == record
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert run(candidate, Budget(steps=3))[1]["steps"] == 3
+    assert run(candidate, Budget(steps=2), "other")[1]["asked"] != record["asked"]
 
 
 def test_a_budget_of_minutes_ends_with_them() -> None:

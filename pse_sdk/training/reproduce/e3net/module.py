@@ -11,7 +11,7 @@ from torch import Tensor
 from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
-from pse_sdk.training.remix import Batch, with_remixes
+from pse_sdk.training.remix import Batch
 from pse_sdk.training.reproduce.e3net.budget import Spending, learning_rate_factor
 from pse_sdk.training.reproduce.e3net.candidates import Model, enhance, matrices
 
@@ -35,9 +35,6 @@ class SingleDepthTraining(lightning.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         recipe = self.recipe
-        if recipe.remixes > 1:
-            generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.global_step)
-            batch = with_remixes(batch, recipe.remixes, recipe.mixing, generator)
         loss = enhancement_loss(
             enhance(self.model, batch.noisy), batch.target, batch.noisy,
             recipe.snr_weight, recipe.over_suppression, recipe.spectral_weight, recipe.perceptual_weight,

@@ -33,7 +33,14 @@ def train(
     """
     path = output / f"{candidate.name}.safetensors"
     # As JSON, in which the weights' file keeps it.
-    asked = json.dumps({"budget": budget.to_dict(), "recipe": recipe.to_dict(), "config": candidate.config.to_dict()})
+    asked = json.dumps(
+        {
+            "budget": budget.to_dict(),
+            "recipe": recipe.to_dict(),
+            "config": candidate.config.to_dict(),
+            "data": str(data.resolve()),
+        }
+    )
     if path.exists():
         model, record = load_model(path)
         if record.get("asked") == asked:
