@@ -150,11 +150,13 @@ class Enhancer(Personal):
         """
         with self._exclusive(), self._restart_on_error():
             block = np.asarray(block)
+            if not block.size:
+                nothing: AnyAudio = block.copy()  # of a type that says nothing of those to come
+                return nothing
             pcm = PcmFormat.of(block).must_be_mono() if self._format is None else self._format.same_as(block)
             must_be_scaled(block)
-            if self._format is None:
-                self._format = pcm
-                self._monitor.start()
+            self._format = pcm
+            self._monitor.start()
             self._frames.begin(block.size / self.sample_rate)
             out = np.empty(block.size, np.float32)
             parts = zip(pieces(block.reshape(-1), self.sample_rate), pieces(out, self.sample_rate), strict=True)
@@ -247,7 +249,7 @@ class Enhancer(Personal):
         )
 
     def close(self) -> None:
-        """Stop watching the system's load. The object can still be used."""
+        """Stop watching the system's load. The object can still be used: the next `process` watches again."""
         self._monitor.stop()
 
     def __enter__(self) -> Enhancer:

@@ -113,6 +113,7 @@ def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tu
         return np.asarray(audio), sample_rate, "enrolment"
     path = Path(audio)
     with open_audio(path) as file:
+        check_rate(file.samplerate, str(path))
         blocks, wanted = [], LONGEST_S * file.samplerate
         for block in read_blocks(file, path):
             blocks.append(block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
 
 
+# A disk, a quota or a limit on the size of files is used up. The system names no file with these.
+DISK_FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)}
+
+
 @contextmanager
 def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not.
@@ -45,5 +50,11 @@ def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; this one is to be like any other
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise AudioError(
+                f"{path}: cannot be written ({error.strerror}); make room, or choose another output"
+            ) from (error)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -68,7 +68,8 @@ class LoadMonitor:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._thread is None:
+        """Begin to watch, where nobody does: also in a process that was forked, which has no threads of its parent."""
+        if self._thread is None or not self._thread.is_alive():
             self._stopping = threading.Event()  # its own: a thread told to stop may not have noticed yet
             arguments = (weakref.ref(self), self._stopping, self._period_s)
             thread = threading.Thread(target=_watch, args=arguments, name="pse-load", daemon=True)

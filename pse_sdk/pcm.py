@@ -107,9 +107,11 @@ def must_be_scaled(block: npt.NDArray[Any]) -> None:
                          "or give int16 samples")  # fmt: skip
 
 
-def check_rate(rate: int) -> int:
-    """``rate`` as an int; raises `UsageError` outside 8 to 192 kHz."""
+def check_rate(rate: int, name: str = "") -> int:
+    """``rate`` as an int; raises `UsageError`, of the audio called ``name``, outside 8 to 192 kHz."""
     number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
     if not (number and MIN_RATE <= rate <= MAX_RATE and int(rate) == rate):
-        raise UsageError(f"sample rate {rate!r}: must be a whole number from {MIN_RATE} to {MAX_RATE} Hz")
+        where = f"{name}: " if name else ""
+        raise UsageError(f"{where}sample rate {rate!r}: must be a whole number from {MIN_RATE} to {MAX_RATE} Hz; "
+                         "resample the audio first")  # fmt: skip
     return int(rate)

@@ -3,6 +3,9 @@
 soxr's stream is excellent but holds back 37 ms at 48 kHz and 115 ms at 8 kHz, each way, whatever its quality
 setting: more than the whole enhancement. This one holds back 32 samples of the lower rate, 2 ms at 16 kHz and above,
 and is a plain windowed-sinc polyphase filter, exact for any ratio of whole-number rates.
+
+Rates that share no large factor have as many phases as Hz; their filters are interpolated between those of 1024 phases,
+with an error 120 dB below the signal.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ HALF_WIDTH = 32
 KAISER_BETA = 7.86
 # Where the filter is 6 dB down, as a share of the lower rate: what folds back lies above 0.46 of it.
 CUTOFF = 0.5
+MOST_PHASES = 1024
 
 
 class Resampler:
@@ -31,7 +35,8 @@ class Resampler:
         self.up, self.down = rate_out // divisor, rate_in // divisor
         # Input samples on either side of an output sample that its value depends on.
         self.half = math.ceil(HALF_WIDTH * max(1.0, rate_in / rate_out))
-        self._bank = _filter_bank(self.up, self.down, self.half)
+        self._phases = min(self.up, MOST_PHASES)
+        self._bank = _filter_bank(self._phases, min(1.0, rate_out / rate_in), self.half)
         self.reset()
 
     def reset(self) -> None:
@@ -79,21 +84,35 @@ class Resampler:
         elif self.down == 1:
             first, last = self._given // self.up, (until - 1) // self.up
             windows = views[first - behind : last - behind + 1]
-            out = np.einsum("nt,pt->np", windows, self._bank).ravel()[self._given - first * self.up :][:count]
+            out = np.einsum("nt,pt->np", windows, self._bank[: self.up]).ravel()[self._given - first * self.up :][
+                :count
+            ]
         else:
             # 64 bits wherever it runs: NumPy's own integers have 32 on some systems, full after five minutes.
             n = np.arange(self._given, until, dtype=np.int64)
             centre, phase = n * self.down // self.up, n * self.down % self.up
-            out = np.einsum("nt,nt->n", views[centre - behind], self._bank[phase])
+            out = np.einsum("nt,nt->n", views[centre - behind], self._taps(phase))
         return out
+
+    def _taps(self, phase: npt.NDArray[np.int64]) -> Float32:
+        """The filters of output samples that stand ``phase / up`` behind an input sample, [samples, taps]."""
+        if self._phases == self.up:
+            return self._bank[phase]
+        at = phase * (self._phases / self.up)
+        row = at.astype(np.int64)
+        share = (at - row).astype(np.float32)[:, None]
+        taps: Float32 = (1 - share) * self._bank[row] + share * self._bank[row + 1]
+        return taps
 
 
 @lru_cache(maxsize=8)
-def _filter_bank(up: int, down: int, half: int) -> Float32:
-    """Windowed-sinc taps for every fractional position, [up, 2 * half]; each row sums to one."""
-    lower = min(1.0, up / down)  # lower rate as a share of the input rate
-    # Tap j of phase p lies at input offset j - half + 1 from the output's whole-sample position.
-    offset = np.arange(2 * half)[None, :] - (half - 1) - np.arange(up)[:, None] / up
+def _filter_bank(phases: int, lower: float, half: int) -> Float32:
+    """Windowed-sinc taps, [phases + 1, 2 * half]; each row sums to one.
+
+    ``lower`` is the lower rate as a share of the input rate.
+    """
+    # Tap j of row p lies at input offset j - half + 1 from the output's whole-sample position.
+    offset = np.arange(2 * half)[None, :] - (half - 1) - np.arange(phases + 1)[:, None] / phases
     window = np.i0(KAISER_BETA * np.sqrt(np.clip(1 - (offset / half) ** 2, 0, None))) / np.i0(KAISER_BETA)
     bank = np.sinc(2 * CUTOFF * lower * offset) * window
     out: Float32 = (bank / bank.sum(axis=1, keepdims=True)).astype(np.float32)

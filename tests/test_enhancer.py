@@ -439,3 +439,20 @@ def test_int16_output_stops_at_full_scale_instead_of_turning_round() -> None:
     loud = np.array([1.0, 1.2, -1.2, -1.0, 0.5], np.float32)
     out = PcmFormat.of(np.zeros(1, np.int16)).restore([loud])
     np.testing.assert_array_equal(out, [32767, 32767, -32768, -32768, 16384])
+
+
+def test_an_empty_block_says_nothing_of_the_streams_type(enhancer: sdk.Enhancer) -> None:
+    assert enhancer.process([]).shape == (0,)  # type: ignore[arg-type]
+    enhancer.process(np.zeros(160, np.int16))
+    assert enhancer.process(np.zeros(0)).size == 0
+    assert enhancer.process(np.zeros(160, np.int16)).dtype == np.int16
+
+
+def test_a_stream_that_goes_on_after_close_watches_the_load_again(enhancer: sdk.Enhancer) -> None:
+    enhancer.process(np.zeros(160, np.float32))
+    enhancer.close()
+    enhancer.process(np.zeros(160, np.float32))
+    thread = enhancer._monitor._thread
+    assert thread is not None
+    assert thread.is_alive()
+    enhancer.close()

@@ -40,6 +40,17 @@ def test_the_load_is_read_in_the_background_until_stopped() -> None:
     assert wait_for(lambda: not watchers() - before)
 
 
+def test_a_monitor_whose_thread_is_gone_begins_anew_as_in_a_process_that_was_forked() -> None:
+    before = watchers()
+    monitor = LoadMonitor(period_s=0.01)
+    monitor.start()
+    monitor._stopping.set()  # what fork leaves: the object, and no thread
+    assert wait_for(lambda: not watchers() - before)
+    monitor.start()
+    assert len(watchers() - before) == 1
+    monitor.stop()
+
+
 def test_a_forgotten_monitor_ends_its_thread() -> None:
     before = watchers()
     monitor = LoadMonitor(period_s=0.01)

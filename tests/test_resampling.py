@@ -59,3 +59,18 @@ def test_hours_later_it_is_the_same_also_where_integers_have_32_bits(monkeypatch
     periods = 4_000_000  # of 441 samples in and 160 out: 11 hours
     late._received, late._start, late._given = 441 * periods, late._start + 441 * periods, 160 * periods
     np.testing.assert_array_equal(late.push(signal), fresh.push(signal))
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(44099, 16000), (16000, 44099), (191999, 16000), (8001, 16000)])
+def test_rates_without_a_common_factor_need_no_more_filters_and_sound_alike(rate_in: int, rate_out: int) -> None:
+    time = np.arange(rate_in // 2) / rate_in
+    top = 0.4 * min(rate_in, rate_out)
+    signal = sum(np.sin(2 * np.pi * f * time + f) for f in np.linspace(100, top, 7)).astype(np.float32) / 7
+    resampler = Resampler(rate_in, rate_out)
+    assert resampler._bank.nbytes < 4_000_000
+    ours = np.concatenate([resampler.push(signal), resampler.flush()])
+    n = np.arange(len(ours)) / rate_out
+    wanted = sum(np.sin(2 * np.pi * f * n + f) for f in np.linspace(100, top, 7)) / 7
+    middle = slice(400, len(ours) - 400)
+    error = np.mean((ours[middle] - wanted[middle]) ** 2) / np.mean(wanted[middle] ** 2)
+    assert 10 * np.log10(error) < -75

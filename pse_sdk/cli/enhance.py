@@ -36,8 +36,14 @@ def enhance(
     voice: Annotated[
         Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are weakened too.")
     ] = None,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave recordings out whose output is there already.")
+    ] = False,
 ) -> None:
-    """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete."""
+    """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete.
+
+    A file that is there already is replaced.
+    """
     jobs = plan(inputs, output)
     enhancer = Enhancer(profile, model=model, runtime=runtime, strength_db=strength_db, voice=voice)
     enhancer.set_depth(depth)
@@ -47,6 +53,11 @@ def enhance(
     written: set[object] = set()
     for line in skipped(inputs):
         console.print(line, markup=False, highlight=False)
+    if skip_existing:
+        present = [job for job in jobs if job.target.exists()]
+        jobs = [job for job in jobs if job not in present]
+        console.print(f"left out {len(present)} of {len(present) + len(jobs)}: their outputs are there already",
+                      markup=False, highlight=False)  # fmt: skip
     with _progress(console) as progress:
         for job in jobs:
             task = progress.add_task(job.source.name, total=None)

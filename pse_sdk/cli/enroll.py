@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pse_sdk.audio import is_audio_name
 from pse_sdk.cli.jobs import file_identity
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
@@ -27,6 +28,9 @@ def enroll(
     target = output or recording.with_suffix(".voice")
     if file_identity(target) == file_identity(recording):
         raise UsageError(f"{target}: would overwrite the recording; choose another output")
+    if is_audio_name(target):
+        raise UsageError(f"{target}: is the name of a recording; choose one for a voice profile, "
+                         f"such as {target.with_suffix('.voice')}")  # fmt: skip
     samples, rate, name = read_enrolment(recording, 16000)
     voice, report = Enhancer(model=model).measure_voice(samples, rate, name)
     voice.save(target)

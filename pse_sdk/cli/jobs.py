@@ -29,6 +29,8 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
 
     Raises `UsageError` where something would be overwritten that is an input, or written twice.
     """
+    if "-" in (output, *map(str, inputs)):
+        raise UsageError("- : standard input and output are not supported; give the names of files")
     folder = _folder(inputs, output)
     jobs = [
         Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given, folder)

@@ -122,7 +122,13 @@ def _complain(message: str, code: int) -> NoReturn:
 
 @contextmanager
 def _ending_cleanly() -> Iterator[None]:
-    """A closed terminal, `timeout` or a shutdown ends the command as Ctrl-C does: temporary files are taken away."""
+    """A closed terminal, `timeout` or a shutdown ends the command as Ctrl-C does: temporary files are taken away.
+
+    In an app that calls `run` in a thread of its own, signals are the app's affair.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
     for number in ours:

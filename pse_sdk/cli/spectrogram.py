@@ -14,6 +14,7 @@ from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
+from pse_sdk.pcm import check_rate
 from pse_sdk.pictures import check_picture
 
 MAX_SECONDS = 60
@@ -83,7 +84,7 @@ def _spectrogram(samples: npt.NDArray[Any], rate: int) -> npt.NDArray[np.float64
 
 def _first_minute(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     with open_audio(path) as file:
-        rate = int(file.samplerate)
+        rate = check_rate(file.samplerate, str(path))
         blocks, missing = [], MAX_SECONDS * rate
         for block in read_blocks(file, path):
             blocks.append(block[:missing].mean(axis=1))

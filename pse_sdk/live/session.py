@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, PseError
+from pse_sdk.errors import AudioError, PseError, UsageError
 from pse_sdk.live.device import Duplex, Float32
 from pse_sdk.live.stream import LiveStream, meter_db
 from pse_sdk.statistics import Stats
+
+logger = logging.getLogger("pse_sdk")
 
 BLOCK_S = 0.01
 # Calls of `watch`, about ten a second, without a sign of the device until it counts as gone (sound servers may take 2 s
@@ -62,13 +65,14 @@ class LiveStatus:
 class LiveSession:
     """A device, an enhancer and a worker thread between them.
 
-    Call `start`, then `watch` about ten times a second, and `stop` in the end.
+    Call `start`, then `watch` about ten times a second, and `stop` in the end. A session is started once.
 
     Parameters
     ----------
-    enhancer : at the device's rate
+    enhancer : at the device's rate; `UsageError` if it is not
     device : where the audio comes from and goes to
-    say : takes one line for the user when the device goes or comes back, or something fails
+    say : takes one line for the user when the device goes or comes back, in the thread that calls `watch`, or when
+        something fails, in the worker's. What it raises goes to the logger ``pse_sdk``
     buffer_s : delay that the worker may use; at least two blocks of 10 ms
     clock : seconds since anything, also while the machine sleeps
     """
@@ -82,7 +86,10 @@ class LiveSession:
         buffer_s: float = 0.02,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._enhancer, self._device, self._say = enhancer, device, say
+        if enhancer.sample_rate != device.rate:
+            raise UsageError(f"the Enhancer works at {enhancer.sample_rate} Hz, the device at {device.rate}: make it "
+                             "with sample_rate=device.rate")  # fmt: skip
+        self._enhancer, self._device, self._tell = enhancer, device, say
         self._block = round(BLOCK_S * device.rate)
         self._cushion = max(2 * self._block, round(buffer_s * device.rate))
         self.stream = LiveStream(enhancer, self._cushion, clock)
@@ -98,6 +105,8 @@ class LiveSession:
 
     def start(self) -> None:
         """Open the device and start the worker. Raises `AudioError` where there is no device to begin with."""
+        if self._worker.ident is not None:
+            raise UsageError("this session was started before: make another LiveSession")
         self._open()
         self._worker.start()
 
@@ -187,6 +196,13 @@ class LiveSession:
                 self._say(f"enhancement failed ({type(error).__name__}: {error}): a new stream begins")
             self._failing = True
             self.stream.restart()
+
+    def _say(self, line: str) -> None:
+        """Tell the user. An app whose window is gone must not take the audio with it."""
+        try:
+            self._tell(line)
+        except Exception:
+            logger.exception("a live session could not say: %s", line)
 
     def _status(self) -> LiveStatus:
         stream, rate = self.stream, self._device.rate

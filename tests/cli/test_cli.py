@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -120,6 +121,8 @@ def test_a_file_that_breaks_off_leaves_nothing(run, tmp_path: Path) -> None:
         (["-o", "a.wav"], 1, "is an input too"),
         (["-o", "no/such/b.wav"], 1, "there is no folder"),
         (["-o", "b.xyz"], 1, "unknown kind of file"),
+        (["-o", "-"], 1, "standard input and output are not supported"),
+        (["-"], 1, "standard input and output are not supported"),
     ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(
@@ -255,9 +258,56 @@ def test_an_error_of_one_of_many_names_the_file(run, tmp_path: Path) -> None:
 
 
 def test_a_file_at_a_rate_out_of_range_is_refused(run, tmp_path: Path) -> None:
-    code, text = run("enhance", recording(tmp_path / "a.wav", rate=4000))
+    slow = recording(tmp_path / "a.wav", rate=4000)
+    for command in ("enhance", "spectrogram"):
+        code, text = run(command, slow)
+        assert code == 1
+        assert "a.wav: sample rate 4000: must be a whole number from 8000 to 192000 Hz; resample" in text
+
+
+def test_outputs_that_are_there_already_can_be_kept(run, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        recording(tmp_path / "in" / name)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.wav").write_bytes(b"mine")
+    code, text = run("enhance", tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
+    assert (code, "left out 1 of 2" in text) == (0, True)
+    assert (tmp_path / "out" / "a.wav").read_bytes() == b"mine"
+    assert soundfile.info(tmp_path / "out" / "b.wav").frames == 8000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(run, tmp_path: Path, monkeypatch) -> None:
+    import resource
+
+    source, picture = recording(tmp_path / "a.wav"), tmp_path / "a.png"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr("pse_sdk.cli.spectrogram.draw", lambda _, __, path, **___: path.write_bytes(bytes(10000)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        code, text = run("spectrogram", source, picture)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 1
-    assert "8000 to 192000" in text
+    assert f"{picture}: cannot be written" in text
+    assert "make room" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_an_app_may_call_the_command_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pse", "--version"])
+    codes: list[object] = []
+
+    def call() -> None:
+        try:
+            main.run()
+        except SystemExit as ended:
+            codes.append(ended.code)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert codes == [0]
 
 
 def test_bypass_copies_the_recording(run, tmp_path: Path) -> None:

@@ -43,11 +43,14 @@ def test_a_voice_changes_what_is_kept(run, recording: Path, tmp_path: Path) -> N
 
 def test_mistakes_are_one_line_and_leave_nothing(run, recording: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.wav", voice(0.5), 16000)
+    soundfile.write(tmp_path / "slow.wav", voice(2.0), 4000)
     for arguments, message in (
         (["enroll", tmp_path / "short.wav"], "s of speech in 1.0 s; at least 2 s are needed"),
         (["enroll", tmp_path / "gone.wav"], "gone.wav: no such file"),
         (["enroll", recording, "-o", recording], "would overwrite the recording"),
         (["enroll", recording, "-o", tmp_path / "no" / "me.voice"], "there is no folder"),
+        (["enroll", recording, "-o", tmp_path / "short.wav"], "is the name of a recording"),
+        (["enroll", tmp_path / "slow.wav"], "slow.wav: sample rate 4000: must be"),
         (["enhance", recording, "--voice", tmp_path / "gone.voice"], "no such voice profile"),
         (["enhance", recording, "--voice", recording], "not a voice profile"),
     ):
@@ -56,4 +59,4 @@ def test_mistakes_are_one_line_and_leave_nothing(run, recording: Path, tmp_path:
         assert text.startswith("pse: ")
         assert message in text
         assert len(text.splitlines()) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["me.wav", "short.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["me.wav", "short.wav", "slow.wav"]

@@ -271,3 +271,37 @@ def test_a_device_that_is_not_there_at_the_start_is_an_error(tiny_model: Path) -
     device.plugged = False
     with pytest.raises(sdk.AudioError):
         LiveSession(sdk.Enhancer(model=tiny_model), device, say=print).start()
+
+
+def test_an_app_that_fails_to_listen_does_not_silence_the_stream(
+    tiny_model: Path, speechlike: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tiny_model, speechlike(16000))
+
+    def window_is_gone(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    rig.session._tell = window_is_gone
+    rig.session.set_profile("turbo")
+    rig.turns(10)
+    assert rig.watch().underruns == 0
+    assert "could not say: unknown profile 'turbo'" in caplog.text
+
+
+def test_an_enhancer_of_another_rate_than_the_devices_is_refused(tiny_model: Path) -> None:
+    with (
+        sdk.Enhancer(model=tiny_model) as enhancer,
+        pytest.raises(sdk.UsageError, match="16000 Hz, the device at 48000"),
+    ):
+        LiveSession(enhancer, FakeDuplex(np.zeros(0, np.float32), 48000), say=print)
+
+
+def test_a_session_is_started_once(tiny_model: Path) -> None:
+    device = FakeDuplex(np.zeros(0, np.float32))
+    with sdk.Enhancer(model=tiny_model) as enhancer:
+        session = LiveSession(enhancer, device, say=print)
+        session.start()
+        session.stop()
+        with pytest.raises(sdk.UsageError, match="make another LiveSession"):
+            session.start()
+    assert not device.running
