@@ -7,11 +7,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.torch import TorchRuntime, describe
 from torch import nn
 
+from pse_sdk.errors import ModelError
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.models.window_model import WindowModel
 
@@ -26,6 +28,9 @@ def describe_export(
 def sign(description: ModelDescription, model: WindowModel) -> ModelDescription:
     """The description with the fingerprint of the model's weights, and torch's answer to the self-test."""
     answers = self_test.answers(TorchRuntime(model, description))
+    if not np.isfinite(answers).all():
+        raise ModelError("the weights hold, or lead to, what is no number: the training diverged; export an earlier "
+                         "checkpoint")  # fmt: skip
     return dataclasses.replace(description, weights=fingerprint(model), self_test=self_test.encode(answers))
 
 

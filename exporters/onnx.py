@@ -19,11 +19,12 @@ from pse_sdk.exporters import layers
 from pse_sdk.exporters.describe import describe_export
 from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
 from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
+from pse_sdk.runtimes.bundled import card_path
 from pse_sdk.runtimes.description import ModelDescription
 
-from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
+from pse_sdk.models.config import must_stream
 from pse_sdk.models.head import Head
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.models.window_model import WindowModel
@@ -53,6 +54,8 @@ def write_checked(graph: onnx.ModelProto, model: WindowModel, path: Path, precis
         candidate = Path(folder) / "model.onnx"
         onnx.save(graph, candidate)
         check_parity(model, candidate, minimum_db=PARITY_DB[precision])
+        # A card of what was there before would make the new file one that was tampered with.
+        card_path(path).unlink(missing_ok=True)
         with write_atomically(path) as temporary:
             temporary.write_bytes(candidate.read_bytes())
 
@@ -65,9 +68,7 @@ def build(
     ``fixed_depth`` writes that depth without branches, whatever ``depth`` and ``head`` say when it runs: what a
     model per depth would cost, for benchmarks to compare with.
     """
-    if stack.config.norm == "global":
-        raise ModelError("a stack with global normalisation cannot stream, so it cannot be exported; train it with "
-                         "--set 'model.norm=\"cumulative\"'")  # fmt: skip
+    must_stream(stack.config)
     g = GraphWriter(precision)
     blocks = stack.config.blocks
     h = layers.write_encoder(g, stack.encoder, "windows")

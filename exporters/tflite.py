@@ -23,11 +23,12 @@ from ai_edge_quantizer import qtyping, quantizer
 from pse_sdk.exporters.describe import describe_export
 from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
 from pse_sdk.exporters.signatures import DepthSignature, HeadSignature, frame_stack
+from pse_sdk.runtimes.bundled import card_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.native_log import hold_back
 
-from pse_sdk.errors import ModelError
 from pse_sdk.files import write_atomically
+from pse_sdk.models.config import must_stream
 from pse_sdk.models.stack import BloomStack
 
 MATRIX = qtyping.TFLOperationName.FULLY_CONNECTED
@@ -60,6 +61,8 @@ def export_tflite(
         candidate = Path(folder) / "model.tflite"
         candidate.write_bytes(content)
         check_parity(stack, candidate, minimum_db=PARITY_DB[precision])
+        # A card of what was there before would make the new file one that was tampered with.
+        card_path(path).unlink(missing_ok=True)
         with write_atomically(path) as temporary:
             temporary.write_bytes(content)
     return description
@@ -67,9 +70,7 @@ def export_tflite(
 
 def build(stack: BloomStack, description: ModelDescription, precision: Precision) -> bytes:
     """The file's content, with its description in the metadata; nothing is checked yet."""
-    if stack.config.norm == "global":
-        raise ModelError("a stack with global normalisation cannot stream, so it cannot be exported; train it with "
-                         "--set 'model.norm=\"cumulative\"'")  # fmt: skip
+    must_stream(stack.config)
     # The converter and the quantiser report every step to both outputs.
     with hold_back(".*"), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         content = _quantise(_convert(stack), precision)

@@ -12,6 +12,18 @@ from pse_sdk.runtimes.description import ModelDescription
 Float32 = npt.NDArray[np.float32]
 
 
+def check_depths(blocks: int, depth: int, head: int) -> None:
+    """Raise `ValueError` for a depth or head that a model of so many blocks does not have: files would answer it."""
+    if not 1 <= head <= depth <= blocks:
+        raise ValueError(f"depth {depth}, head {head}: must be from 1 to {blocks}, the head not above the depth")
+
+
+def check_speaker(channels: int, projection: Float32 | None) -> None:
+    """Raise `ValueError` for a speaker's share of the bottleneck that is of another size."""
+    if projection is not None and projection.shape != (channels,):
+        raise ValueError(f"speaker of shape {projection.shape}: must be ({channels},)")
+
+
 class Stream(Protocol):
     """One signal's way through a model. Holds the states, and nothing else that changes."""
 

@@ -74,8 +74,11 @@ def card_path(model: Path) -> Path:
 
 
 def checksum(model: Path) -> str:
-    """The sha256 that a card states."""
-    return hashlib.sha256(model.read_bytes()).hexdigest()
+    """The sha256 that a card states; raises `ModelError` for a file that cannot be read."""
+    try:
+        return hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"{model}: cannot be read ({error.strerror})") from error
 
 
 def _read_card(model: Path) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from pse_sdk.errors import ModelError
 FORMAT_KEY = "pse_sdk.format"
 DESCRIPTION_KEY = "pse_sdk.description"
 FORMAT_VERSION = 1
+# Of what is added to a model's features: far above what training gives, far below where float32 ends.
+LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,26 @@ def read_description(metadata: Mapping[str, str], where: str) -> ModelDescriptio
     if version is None:
         raise ModelError(f"{where}: not a pse-sdk model (no {FORMAT_KEY} in its metadata); "
                          "`pse export` makes one")  # fmt: skip
+    must_be_known(version, where)
+    try:
+        description = ModelDescription(**known_fields(ModelDescription, json.loads(metadata[DESCRIPTION_KEY])))
+        _check(description)
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise ModelError(f"{where}: its description is damaged ({error}); export the model again") from error
+    return description
+
+
+def must_be_known(version: str | None, where: str) -> None:
+    """Raise `ModelError` for a file of another format than this version reads."""
     if version != str(FORMAT_VERSION):
         raise ModelError(f"{where}: model format {version}, but this version of pse-sdk reads format "
                          f"{FORMAT_VERSION}; update pse-sdk or export the model again")  # fmt: skip
-    try:
-        values: dict[str, Any] = json.loads(metadata[DESCRIPTION_KEY])
-        # What a later version added without need for a new format is left unread.
-        known = {field.name for field in dataclasses.fields(ModelDescription)}
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-        description = ModelDescription(**fields)
-        _check(description)
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ModelError(f"{where}: its description is damaged ({error}); export the model again") from error
-    return description
+
+
+def known_fields(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a description's class takes of a file's values; what a later version added to a format is left unread."""
+    known = {field.name for field in dataclasses.fields(kind)}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
 
 
 def pack_matrix(matrix: npt.NDArray[np.float32]) -> str:
@@ -116,8 +125,10 @@ def _unpack(packed: str) -> npt.NDArray[np.float32]:
 def _check(d: ModelDescription) -> None:
     for name in ("sample_rate", "window", "hop", "blocks", "channels", "hidden_size", "cell_size"):
         value = getattr(d, name)
-        if not isinstance(value, int) or not 1 <= value <= 1 << 24:
+        if type(value) is not int or not 1 <= value <= 1 << 24:
             raise ValueError(f"{name} = {value!r}")
+    if not isinstance(d.name, str):
+        raise ValueError(f"name = {d.name!r}")
     if d.window % d.hop:
         raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")
     if len(d.macs_per_second) != d.blocks or len(d.parameters) != d.blocks:
@@ -128,10 +139,13 @@ def _check(d: ModelDescription) -> None:
         raise ValueError(f"precision = {d.precision!r}")
     if d.self_test and len(_unpack(d.self_test)) != d.blocks * d.window:
         raise ValueError("the self-test has the wrong size")
-    if len(d.anyone) not in (0, d.channels) or not all(map(_is_number, d.anyone)):
+    if len(d.anyone) not in (0, d.channels) or not all(_is_number(x) and abs(x) < LARGEST for x in d.anyone):
         raise ValueError("the speaker vector is not one of as many numbers as there are channels")
-    if not isinstance(d.speaker_dim, int) or len(_unpack(d.speaker_projection)) != d.channels * d.speaker_dim:
+    projection = _unpack(d.speaker_projection)
+    if type(d.speaker_dim) is not int or len(projection) != d.channels * d.speaker_dim:
         raise ValueError("the speaker projection has the wrong size")
+    if not np.isfinite(projection).all():
+        raise ValueError("the speaker projection holds what is no number")
 
 
 def _is_number(value: Any) -> bool:

@@ -18,7 +18,8 @@ _ONE_AT_A_TIME = threading.Lock()
 def hold_back(unwanted: str) -> Iterator[None]:
     """Keep standard error to itself while the block runs, then print it without lines that match ``unwanted``.
 
-    The whole process's: what other threads print meanwhile comes when the block ends. Nothing is held back in a process
+    The whole process's: what other threads print meanwhile comes when the block ends, and a process that another
+    thread starts meanwhile keeps the file that nobody reads as its standard error. Nothing is held back in a process
     without standard error, or where no temporary file can be made.
     """
     with _ONE_AT_A_TIME, ExitStack() as stack:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.base import Float32, check_depths, check_speaker
 from pse_sdk.runtimes.description import ModelDescription, read_description
 from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
 
@@ -75,6 +75,7 @@ class OnnxStream:
 
     def __init__(self, session: ort.InferenceSession, description: ModelDescription) -> None:
         self._session = session
+        self._blocks = description.blocks
         self._windows = np.zeros((1, description.window), np.float32)
         self._enhanced = np.zeros((1, description.window), np.float32)
         self._depth = np.zeros((), np.int64)
@@ -86,6 +87,7 @@ class OnnxStream:
         self._run_options = ort.RunOptions()
 
     def step(self, windows: Float32, depth: int, head: int) -> Float32:
+        check_depths(self._blocks, depth, head)
         self._depth[...] = depth
         self._head[...] = head
         if len(windows) != 1:
@@ -97,6 +99,7 @@ class OnnxStream:
         return self._enhanced
 
     def set_speaker(self, projection: Float32 | None) -> None:
+        check_speaker(len(self._anyone), projection)
         self._speaker[...] = self._anyone if projection is None else projection
 
     def states(self) -> tuple[Float32, Float32]:

@@ -42,7 +42,8 @@ def open_runtime(name: str, model: Path, preference: Sequence[str] = PREFERENCE)
     UsageError
         For an unknown runtime, or one whose package is not installed.
     ModelError
-        For a file that is missing, damaged or not a model, and where ``"auto"`` finds no runtime that computes it.
+        For a file that is missing, damaged or not a model, or that the runtime does not compute as the file's
+        self-test says; with ``"auto"``, where none does.
     """
     if name == "auto":
         return _first_that_works(model, preference)
@@ -51,8 +52,7 @@ def open_runtime(name: str, model: Path, preference: Sequence[str] = PREFERENCE)
     path = model.with_suffix(SUFFIXES[name])
     if path != model and not path.is_file():
         raise ModelError(f"runtime {name!r} needs {path.name} beside {model}; `pse export` makes one")
-    check_card(path)
-    return open_file(path)
+    return _checked(path)
 
 
 def open_file(path: Path) -> Runtime:
@@ -60,8 +60,12 @@ def open_file(path: Path) -> Runtime:
     if path.suffix == ".tflite":
         try:
             from pse_sdk.runtimes.tflite import TfliteRuntime
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if error.name not in ("tflite_runtime", "tflite_runtime.interpreter"):
+                raise _broken(error) from error
             raise UsageError(f"runtime 'tflite' needs ai-edge-litert: {how_to_install('tflite')}") from None
+        except ImportError as error:
+            raise _broken(error) from error
 
         return TfliteRuntime(path)
     if path.suffix == ".safetensors":
@@ -74,6 +78,11 @@ def open_file(path: Path) -> Runtime:
     from pse_sdk.runtimes.onnx import OnnxRuntime
 
     return OnnxRuntime(path)
+
+
+def _broken(error: ImportError) -> ModelError:
+    return ModelError(f"LiteRT is installed but does not load ({first_line(error)}): install it again, "
+                      f"{how_to_install('tflite')}")  # fmt: skip
 
 
 def _first_that_works(model: Path, preference: Sequence[str]) -> Runtime:
@@ -98,9 +107,17 @@ def _files(model: Path, preference: Sequence[str]) -> list[Path]:
     """The files of a model that are there, the fastest runtime's first; the one that was named always among them."""
     present = {name: path for name in preference if (path := model.with_suffix(SUFFIXES[name])).is_file()}
     table = usable_table()
-    order = fastest_first(table, {name: checksum(path) for name, path in present.items()}) if table else present
+    order = fastest_first(table, {name: _sum(path) for name, path in present.items()}) if table else present
     files = [present[name] for name in order]
     return files if model in files else [*files, model]
+
+
+def _sum(path: Path) -> str:
+    """The sum by which the device table knows a file; that it cannot be read is told where it is opened."""
+    try:
+        return checksum(path)
+    except ModelError:
+        return ""
 
 
 def _checked(path: Path) -> Runtime:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from pse_sdk.runtimes.base import Float32
-from pse_sdk.runtimes.description import FORMAT_KEY, FORMAT_VERSION
+from pse_sdk.runtimes.description import FORMAT_KEY, FORMAT_VERSION, known_fields, must_be_known
 from pse_sdk.runtimes.onnx import session_options
 
 from pse_sdk.errors import ModelError, first_line
@@ -44,6 +44,17 @@ class EncoderDescription:
         return {FORMAT_KEY: str(FORMAT_VERSION), ENCODER_KEY: json.dumps(dataclasses.asdict(self))}
 
 
+def _read(metadata: Mapping[str, str], where: str) -> EncoderDescription:
+    content = json.loads(metadata[ENCODER_KEY])
+    must_be_known(metadata.get(FORMAT_KEY), where)
+    description = EncoderDescription(**known_fields(EncoderDescription, content))
+    for name in ("sample_rate", "dim", "shortest"):
+        value = getattr(description, name)
+        if type(value) is not int or not 1 <= value <= 1 << 24:
+            raise ValueError(f"{name} = {value!r}")
+    return description
+
+
 class SpeakerEncoderRuntime:
     """A speaker encoder loaded by ONNX Runtime; raises `ModelError` for a file that is none."""
 
@@ -54,7 +65,9 @@ class SpeakerEncoderRuntime:
         try:
             self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
             metadata = self._session.get_modelmeta().custom_metadata_map
-            self.description = EncoderDescription(**json.loads(metadata[ENCODER_KEY]))
+            self.description = _read(metadata, str(path))
+        except ModelError:
+            raise
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise ModelError(f"{path}: not a speaker encoder of pse-sdk ({first_line(error)})") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.base import Float32, check_depths, check_speaker
 from pse_sdk.runtimes.description import ModelDescription, read_description
 from pse_sdk.runtimes.flatbuffer import read_metadata
 from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
@@ -22,7 +22,9 @@ try:
     from ai_edge_litert.interpreter import Interpreter
 
     PACKAGE = "ai-edge-litert"
-except ImportError:
+except ModuleNotFoundError as missing:
+    if missing.name not in ("ai_edge_litert", "ai_edge_litert.interpreter"):
+        raise  # it is there, and lacks something itself
     from tflite_runtime.interpreter import Interpreter
 
     PACKAGE = "tflite-runtime"
@@ -39,7 +41,7 @@ class TfliteRuntime:
         self.path: Path | None = (path := existing(path))
         try:
             metadata = read_metadata(path)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise not_loaded(path, "LiteRT", error) from None
         self.description: ModelDescription = read_description(metadata, str(path))
         if PACKAGE == "tflite-runtime" and self.description.precision == "int8":
@@ -106,11 +108,13 @@ class TfliteStream:
         self._cell = np.zeros((d.blocks, d.cell_size), np.float32)
 
     def step(self, windows: Float32, depth: int, head: int) -> Float32:
+        check_depths(self._runtime.description.blocks, depth, head)
         # The file takes one frame per call; with int8 each frame then has scales of its own.
         frames = [self._frame(windows[i : i + 1], depth, head) for i in range(len(windows))]
         return frames[0] if len(frames) == 1 else np.concatenate(frames)
 
     def set_speaker(self, projection: Float32 | None) -> None:
+        check_speaker(len(self._anyone), projection)
         self._speaker = self._anyone if projection is None else np.array(projection, np.float32)
 
     def states(self) -> tuple[Float32, Float32]:

@@ -11,8 +11,10 @@ import torch
 from pse_sdk.runtimes.base import Float32
 from pse_sdk.runtimes.description import ModelDescription, pack_matrix
 
-from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.errors import ModelError
+from pse_sdk.models.checkpoint import load_model
 from pse_sdk.models.complexity import complexity
+from pse_sdk.models.config import must_stream
 from pse_sdk.models.encoder import Bottleneck
 from pse_sdk.models.stack import BloomStack, StackState
 from pse_sdk.models.window_model import WindowModel
@@ -31,8 +33,11 @@ class TorchRuntime:
 
     @classmethod
     def load(cls, path: Path) -> TorchRuntime:
-        """The weights that ``pse train`` wrote (``.safetensors``)."""
-        stack, training = load_stack(path)
+        """The weights that ``pse train`` wrote (``.safetensors``). Raises `ModelError` for what cannot stream."""
+        stack, training = load_model(path)
+        if not isinstance(stack, BloomStack):
+            raise ModelError(f"{path}: a pDCCRN runs as an exported file; `pse export` makes one")
+        must_stream(stack.config)
         return cls(stack, describe(stack, path.stem, "fp32", "", training), path)
 
     def open_stream(self) -> TorchStream:

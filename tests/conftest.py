@@ -41,9 +41,15 @@ CONFIGS = {
 
 
 def make_stack(config: StackConfig, seed: int = 0) -> BloomStack:
-    """A stack whose heads and depths differ audibly: untrained masks are nearly constant."""
+    """A stack whose heads and depths differ audibly: untrained masks are nearly constant.
+
+    Norms, slopes and biases are not as they begin, so that one that is lost or taken for another is noticed.
+    """
     torch.manual_seed(seed)
     stack = BloomStack(config)
+    for weight in stack.parameters():
+        if weight.ndim == 1:
+            weight.data += 0.1 * torch.randn_like(weight)
     for head in stack.heads:
         torch.nn.init.normal_(head.mask.weight, std=0.5)
     return stack.eval()

@@ -18,7 +18,7 @@ from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
 from pse_sdk.evaluation.plot import plot_report
 from pse_sdk.evaluation.report import Report, load_report, save_report
 from pse_sdk.evaluation.run import Scored, evaluate
-from pse_sdk.evaluation.scores import METRICS, choose_metrics
+from pse_sdk.evaluation.scores import METRICS, choose_metrics, columns_of
 from pse_sdk.evaluation.systems import find_systems
 from pse_sdk.evaluation.tables import Sheet, breakdowns, differences, notes, overview, to_markdown
 from pse_sdk.files import check_writable, write_atomically
@@ -33,7 +33,8 @@ def evaluate_command(
         list[str] | None,
         typer.Argument(
             metavar="[SYSTEM]...",
-            help="A bundled model's name, an .onnx or .tflite file, or a folder of enhanced files, matched by name; "
+            help="A bundled model's name, an .onnx, .tflite or (with torch) .safetensors file, or a folder of enhanced "
+            "files, matched by name; "
             f"NAME=SYSTEM to name it in tables. Default: {DEFAULT_MODEL}.",
         ),
     ] = None,
@@ -88,7 +89,8 @@ def evaluate_command(
     chosen = choose_metrics([m.strip() for m in metrics.split(",") if m.strip()], recordings.has_targets, words)
     found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime)
     if earlier:
-        check_comparable(recordings.title, recordings.labels, [system.name for system in found], earlier)
+        depths = {system.name: system.depths for system in found}
+        check_comparable(recordings.title, recordings.labels, depths, columns_of(chosen), earlier)
 
     def follow(scored: Iterable[Scored], total: int) -> Iterable[Scored]:
         return track(scored, "items", total, console=progress, transient=True, disable=not progress.is_terminal)

@@ -25,7 +25,7 @@ def index(
 ) -> None:
     """Add the recordings of a folder to a data folder's index.csv.
 
-    Training and validation share no speaker, kind of noise or room that --group-level names.
+    Training and validation share no speaker or room that --group-level names; of a kind of noise both get recordings.
     """
     try:
         from pse_sdk.training.index import index_folder, write_index

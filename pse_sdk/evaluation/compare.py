@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,10 @@ from pse_sdk.evaluation.items import Label
 from pse_sdk.evaluation.report import DIGITS, Report, Variant
 
 # By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
-SAME_WITHIN = {"si_sdr": 0.05, "pesq": 0.02, "stoi": 0.002, "tsos": 0.2}
+SAME_WITHIN = {
+    "si_sdr": 0.05, "pesq": 0.02, "stoi": 0.002, "tsos": 0.2,
+    "dnsmos_sig": 0.02, "dnsmos_bak": 0.02, "dnsmos_ovrl": 0.02, "wer": 2.0,
+}  # fmt: skip
 
 
 class Difference(NamedTuple):
@@ -40,7 +43,8 @@ def differences_between(report: Report, earlier: Report) -> list[Difference]:
     Raises `UsageError` if the items are not the same, or no system is in both.
     """
     now, before = report.systems(), earlier.systems()
-    names = check_comparable(report.title, report.labels, list(now), earlier)
+    depths = {name: [variant.depth for variant in variants] for name, variants in now.items()}
+    names = check_comparable(report.title, report.labels, depths, report.columns, earlier)
     _check_same_recordings(report, earlier)
     return [
         _difference(a, b, a.name, f"{b.name}, earlier")
@@ -50,11 +54,23 @@ def differences_between(report: Report, earlier: Report) -> list[Difference]:
 
 
 def check_comparable(
-    title: str, labels: Sequence[Label], systems: Sequence[str], earlier: Report
+    title: str,
+    labels: Sequence[Label],
+    systems: Mapping[str, Sequence[int | None]],
+    columns: Sequence[str],
+    earlier: Report,
 ) -> list[tuple[str, str]]:
     """Which of ``systems`` is compared with which of an earlier report, told before anything is scored.
 
-    Raises `UsageError` if the items have not the same names in order, or no system is in both.
+    Parameters
+    ----------
+    title, labels, columns : of the report to come
+    systems : the depths of each
+
+    Raises
+    ------
+    UsageError
+        The items have not the same names in order, or no system, none of a system's depths or no column is in both.
     """
     names, before = [label.name for label in labels], [label.name for label in earlier.labels]
     if names != before:
@@ -63,10 +79,19 @@ def check_comparable(
     known = list(earlier.systems())
     shared = [(name, name) for name in systems if name in known]
     if not shared and len(systems) == len(known) == 1:
-        shared = [(systems[0], known[0])]
+        shared = [(next(iter(systems)), known[0])]
     if not shared:
         raise UsageError(f"no system is in both reports ({', '.join(systems)}; {', '.join(known)}): evaluate one of "
                          "each, or name it as it was, as in `small=path`")  # fmt: skip
+    if not set(columns) & set(earlier.columns):
+        raise UsageError(f"no metric is in both reports ({', '.join(columns)}; {', '.join(earlier.columns)}): choose "
+                         "one of the earlier report's with --metrics")  # fmt: skip
+    before_depths = {name: [variant.depth for variant in variants] for name, variants in earlier.systems().items()}
+    for mine, theirs in shared:
+        if not any(_match(a, b) for a in systems[mine] for b in before_depths[theirs]):
+            have = ", ".join(map(str, before_depths[theirs]))
+            raise UsageError(f"{mine}: no depth is in both reports (the earlier one has {have}): evaluate one of those "
+                             "with --depth")  # fmt: skip
     return shared
 
 
@@ -84,8 +109,13 @@ def _check_same_recordings(report: Report, earlier: Report) -> None:
 def _partners(first: list[Variant], other: list[Variant]) -> Iterator[tuple[Variant, Variant]]:
     for a in first:
         for b in other:
-            if a.depth == b.depth or None in (a.depth, b.depth):
+            if _match(a.depth, b.depth):
                 yield a, b
+
+
+def _match(a: int | None, b: int | None) -> bool:
+    """Whether two depths are compared: what has none is compared with every one."""
+    return a == b or a is None or b is None
 
 
 def _difference(a: Variant, b: Variant, better: str, than: str) -> Difference:

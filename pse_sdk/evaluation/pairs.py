@@ -67,8 +67,8 @@ def find_recordings(
     notes = _labels(labels) if labels else {}
     words = read_transcripts(transcripts) if transcripts else {}
     found = tuple(_labelled(Label(name, lengths[name]), notes, words) for name in files)
-    _check_use(labels, any(label.noise or label.snr_db is not None for label in found))
-    _check_use(transcripts, any(label.said for label in found))
+    _check_use(labels, notes, files)
+    _check_use(transcripts, words, files)
     title = f"{len(files)} recordings in {noisy}" + (f", targets in {clean}" if clean else ", without targets")
     return FileRecordings(title, found, tuple(files.values()), tuple(targets.values()))
 
@@ -132,8 +132,12 @@ def _labels(path: Path) -> dict[str, tuple[float | None, str]]:
     if "name" not in (rows.fieldnames or ()):
         raise UsageError(f"{path}: the first line must name the columns: name, and snr_db, noise or both")
     labels: dict[str, tuple[float | None, str]] = {}
+    if not {"snr_db", "noise"} & set(rows.fieldnames or ()):
+        raise UsageError(f"{path}: has no column snr_db and none called noise: nothing to label with")
     for row in rows:
         snr = row.get("snr_db") or None
+        if not row["name"]:
+            raise UsageError(f"{path}, line {rows.line_num}: no name")
         try:
             value = None if snr is None else float(snr)
             if value is not None and not math.isfinite(value):
@@ -149,9 +153,17 @@ def _labelled(label: Label, notes: Mapping[str, tuple[float | None, str]], words
     return dataclasses.replace(label, snr_db=snr_db, noise=noise, said=words.get(label.name, ""))
 
 
-def _check_use(path: Path | None, used: bool) -> None:
-    if path is not None and not used:
+def _check_use(path: Path | None, named: Mapping[str, object], files: Mapping[str, Path]) -> None:
+    """Raise `UsageError` if a table is of other recordings; warn of those that it lacks, or names in vain."""
+    if path is None:
+        return
+    lacking = [name for name in files if name not in named]
+    if len(lacking) == len(files):
         raise UsageError(f"{path}: names none of the recordings; they are paths within the folder of noisy files")
+    unknown = [name for name in named if name not in files]
+    for names, what in ((lacking, "says nothing of"), (unknown, "names what is no recording there:")):
+        if names:
+            warnings.warn(f"{path}: {what} {_first(names)} ({len(names)} in all)", PseWarning, stacklevel=2)
 
 
 def _name(path: str) -> str:

@@ -142,6 +142,11 @@ def choose_metrics(asked: Iterable[str], has_targets: bool, has_words: bool) -> 
     return chosen
 
 
+def columns_of(metrics: Sequence[str]) -> list[str]:
+    """What metrics write into a report: a column of their name, or several that begin with it."""
+    return [key for key in COLUMNS if any(key == metric or key.startswith(f"{metric}_") for metric in metrics)]
+
+
 class Scorer:
     """Scores outputs by the chosen metrics, and keeps what each took."""
 

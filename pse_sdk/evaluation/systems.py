@@ -175,8 +175,8 @@ def _system(text: str, depths: Sequence[int], runtime: str) -> System:
         return Folder(name or path.resolve().name, path)
     kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
     if path.suffix not in kinds and what not in bundled_models():
-        raise UsageError(f"{what}: no such folder, and neither a model file (.onnx, .tflite) nor a bundled model "
-                         f"({', '.join(bundled_models())})")  # fmt: skip
+        raise UsageError(f"{what}: no such folder, and neither a model file (.onnx, .tflite, .safetensors) nor a "
+                         f"bundled model ({', '.join(bundled_models())})")  # fmt: skip
     runtime = kinds.get(path.suffix, runtime)
     description = open_runtime(runtime, find_model(what)).description
     wrong = [depth for depth in depths if not 1 <= depth <= description.blocks]

@@ -86,9 +86,13 @@ def breakdowns(report: Report, first_only: bool = False) -> list[Sheet]:
 
 def differences(rows: Sequence[Difference]) -> Sheet:
     """Paired differences; a star where the interval does not hold zero."""
-    columns = list(rows[0].columns)
+    # An earlier report may have fewer columns than this one.
+    columns = list(dict.fromkeys(column for row in rows for column in row.columns))
     cells = [
-        (Cell(f"{row.better} - {row.than}"), *(_cell(row.columns[c], COLUMNS[c].digits, True, True) for c in columns))
+        (
+            Cell(f"{row.better} - {row.than}"),
+            *(_cell(row.columns[c], COLUMNS[c].digits, True, True) if c in row.columns else Cell("") for c in columns),
+        )
         for row in rows
     ]
     title = f"Differences on the same items ({SURE}: the 95 % interval does not hold zero)"
@@ -103,11 +107,10 @@ def notes(report: Report) -> list[str]:
         for column, count in report.failed().items()
         if count
     ]
-    runtimes = {f"{v.system} in {v.cost.runtime}" for v in report.variants if v.cost.runtime}
-    if runtimes:
-        frame_ms = max(v.cost.frame_ms or 0 for v in report.variants)
-        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is {frame_ms:g} ms of audio "
-                     f"({', '.join(sorted(runtimes))})")  # fmt: skip
+    frames = {(v.system, v.cost.runtime, v.cost.frame_ms or 0.0) for v in report.variants if v.cost.runtime}
+    if frames:
+        told = ", ".join(f"{system} in {runtime}: {ms:g} ms of audio" for system, runtime, ms in sorted(frames))
+        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is, of {told}")
     took = ", ".join(f"{key} {1e3 * seconds:.0f}" for key, seconds in report.seconds.items())
     return [*lines, f"Mean time per output, ms: {took}"]
 

@@ -101,7 +101,7 @@ class ConvTasNetBlock(nn.Module):
             before = (self.kernel - 1) // 2
             padded = F.pad(y.transpose(1, 2), (before, self.kernel - 1 - before))
             return self.depthwise(padded).transpose(1, 2), hidden
-        history = hidden.view(-1, self.kernel - 1, self.width)
+        history = hidden.view(len(hidden), self.kernel - 1, self.width)
         extended = torch.cat([history, y], 1)
         out = self.depthwise(extended.transpose(1, 2)).transpose(1, 2)
         return out, extended[:, y.shape[1] :].flatten(1)

@@ -83,7 +83,7 @@ def _load(path: Path, make: Callable[[dict[str, Any]], Module], command: str) ->
             metadata = file.metadata() or {}
             module = make(json.loads(metadata["config"]))
             module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-            training: dict[str, Any] = json.loads(metadata.get("training", "{}"))
+            training: dict[str, Any] = dict(json.loads(metadata.get("training", "{}")))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: not weights that `{command}` wrote ({error})") from error
     return module.eval(), training

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from pse_sdk.errors import ModelError
 
 BlockKind = Literal["e3net", "convtasnet"]
 NormKind = Literal["frame", "cumulative", "global"]
 FeatureKind = Literal["prelu", "prelu+power"]
 HeadInput = Literal["block", "sum"]
+_CHOICES = {
+    name: get_args(kind)
+    for name, kind in (("block", BlockKind), ("norm", NormKind), ("features", FeatureKind), ("head_input", HeadInput))
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,11 @@ class StackConfig:
     mask_bias: float = 1.5
 
     def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
+        if not math.isfinite(self.mask_bias):
+            raise ValueError(f"mask_bias = {self.mask_bias}: must be a number")
         for name in ("blocks", "filters", "channels", "hidden", "kernel", "window", "hop", "sample_rate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
@@ -87,6 +99,13 @@ class StackConfig:
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
+
+
+def must_stream(config: StackConfig) -> None:
+    """Raise `ModelError` for a stack that needs the whole recording at once."""
+    if config.norm == "global":
+        raise ModelError("a stack with global normalisation needs the whole recording: it cannot stream or be "
+                         "exported; train it with --set 'model.norm=\"cumulative\"'")  # fmt: skip
 
 
 def _e3net(blocks: int) -> StackConfig:

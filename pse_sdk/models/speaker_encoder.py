@@ -46,7 +46,7 @@ class SpeakerEncoderConfig:
 
 
 class SpeakerEncoder(nn.Module):
-    """[batch, samples] -> [batch, dim], each of length 1.
+    """[batch, samples] -> [batch, dim], each of length 1. Silence is added to audio shorter than ``config.shortest``.
 
     A d-vector network (GE2E, arXiv 1710.10467): an LSTM on mel energies, a linear layer with ReLU, each frame's
     vector brought to length 1, their mean over time projected to ``dim``.
@@ -67,6 +67,7 @@ class SpeakerEncoder(nn.Module):
         self.projection = nn.Linear(c.hidden, c.dim)
 
     def forward(self, audio: Tensor) -> Tensor:
+        audio = F.pad(audio, (0, max(0, self.config.shortest - audio.shape[1])))
         frames, _ = self.lstm(self.features(audio))
         vectors = F.normalize(F.relu(self.linear(frames[:, self.config.settling :])).float(), dim=2)
         return F.normalize(self.projection(vectors.mean(1)).float(), dim=1)

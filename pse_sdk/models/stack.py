@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
-from pse_sdk.models.config import StackConfig
+from pse_sdk.models.config import StackConfig, must_stream
 from pse_sdk.models.encoder import Bottleneck, Encoder
 from pse_sdk.models.head import Head
 
@@ -122,10 +122,15 @@ class BloomStack(nn.Module):
         Returns
         -------
         [batch, frames, hop] samples, ``config.overlap`` samples behind the input, and the next state.
+
+        Raises
+        ------
+        ModelError
+            For a stack that cannot stream.
         """
-        if self.config.norm == "global":
-            raise ValueError("a stack with global normalisation cannot stream: it needs the whole recording")
-        (output,), state = self._run(frames.flatten(1), state, depth, [head or depth], speaker)
+        must_stream(self.config)
+        heads = [depth if head is None else head]
+        (output,), state = self._run(frames.flatten(1), state, depth, heads, speaker)
         return output.view(frames.shape), state
 
     def step_windows(

@@ -175,6 +175,8 @@ def _read_int16(path: Path) -> npt.NDArray[np.int16]:
     if not len(samples):
         raise AudioError(f"{path}: holds no samples; take it out of the index")
     mono = samples.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{path}: holds samples that are not numbers; take it out of the index, or mend it")
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     out: npt.NDArray[np.int16] = np.clip(np.rint(mono * 32767), -32768, 32767).astype(np.int16)

@@ -25,7 +25,9 @@ def check_least(recipe: object, least: float, names: Iterable[str]) -> None:
     """Raise `ValueError` naming the first of a recipe's numbers that is not finite, or below ``least``."""
     for name in names:
         value = getattr(recipe, name)
-        if not (math.isfinite(value) and value >= least):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} = {value}: must be a number, at least {least:g}")
+        if value < least:
             raise ValueError(f"{name} = {value}: must be at least {least:g}")
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from pse_sdk.errors import ProfileError
 from pse_sdk.models.config import StackConfig
 from pse_sdk.models.speaker_encoder import SpeakerEncoderConfig
+from pse_sdk.training.data import SAMPLE_RATE
 from pse_sdk.training.mixing import MixingRecipe
 from pse_sdk.training.ranges import check_least, check_probabilities
 from pse_sdk.training.scenes import SceneRecipe
@@ -107,6 +108,13 @@ class Recipe:
             raise ValueError(f"head_weights = {self.head_weights}: none may be negative, nor the deepest head's 0")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema = {self.ema}: must be at least 0 and below 1")
+        if self.model.sample_rate != SAMPLE_RATE:
+            raise ValueError(
+                f"model.sample_rate = {self.model.sample_rate}: recordings are trained on at {SAMPLE_RATE}"
+            )
+        if not (self.snr_weight or self.spectral_weight or self.over_suppression or self.perceptual_weight):
+            raise ValueError("snr_weight, spectral_weight, over_suppression and perceptual_weight are all 0: "
+                             "nothing to learn")  # fmt: skip
         if self.switching and self.model.blocks < 2:
             raise ValueError("switching: a model of one block has no other depth to switch to")
 
@@ -133,13 +141,13 @@ def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any])
         key, equals, value = setting.partition("=")
         if not equals:
             raise ProfileError(f"setting {setting!r}: must be key=value, as in model.blocks=3")
-        *on_the_way, last = key.strip().split(".")
+        *on_the_way, last = _path(key, setting)
         table = tables
         for part in on_the_way:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise ProfileError(f"setting {setting!r}: {part} is a value, not a table")
-        table[last] = _parse(f"value = {value}", f"setting {setting!r}")["value"]
+        table[last] = _value(value, setting)
     return build(kind, {"name": Path(name).stem, **tables}, name, nested)
 
 
@@ -154,6 +162,24 @@ def _read(name: str) -> str:
     if name not in names:
         raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(names)}")
     return bundled.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _path(key: str, setting: str) -> list[str]:
+    """The keys on the way to a value, as TOML reads them: ``mixing.speech_weights."my-corpus"`` are three."""
+    found, path = _parse(f"{key} = 0", f"setting {setting!r}"), []
+    while isinstance(found, dict):
+        ((name, found),) = found.items()
+        path.append(name)
+    return path
+
+
+def _value(text: str, setting: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        key, word = setting.partition("=")[0], text.strip()
+        hint = f"; text needs quotes: --set '{key}=\"{word}\"'" if word.isidentifier() else ""
+        raise ProfileError(f"setting {setting!r}: not a value of TOML ({error}){hint}") from error
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ of them (WiSE-FT, arXiv 2109.01903) and generalises better than each (model soup
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,8 +26,10 @@ def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> Blo
     """
     if len(files) < 2 or len(shares) != len(files):
         raise UsageError(f"{len(files)} files and {len(shares)} shares: give two files or more, and a share for each")
-    if min(shares) <= 0:
-        raise UsageError(f"share {min(shares)}: must be above 0")
+    if wrong := [share for share in shares if not (math.isfinite(share) and share > 0)]:
+        raise UsageError(f"share {wrong[0]}: must be a number above 0")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output}: weights are written as .safetensors; `pse export` makes a model file of them")
     stacks, records = zip(*(load_stack(file) for file in files), strict=True)
     encoders = {encoder for record in records if (encoder := record.get("speaker_encoder"))}
     if len(encoders) > 1:

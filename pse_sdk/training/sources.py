@@ -71,6 +71,10 @@ class Noises:
 
     def __init__(self, clips: Clips, recipe: MixingRecipe, babble: Babble) -> None:
         self.clips, self.recipe, self.babble = clips, recipe, babble
+        unknown = sorted(set(recipe.left_out_noise) - set(clips.by_category))
+        if unknown:
+            raise UsageError(f"mixing.left_out_noise names {unknown[0]!r}, which the data lack; they have "
+                             f"{', '.join(sorted(clips.by_category))}")  # fmt: skip
         self.categories = sorted(set(clips.by_category) - set(recipe.left_out_noise))
         if not self.categories:
             raise UsageError("mixing.left_out_noise leaves no noise to draw from")

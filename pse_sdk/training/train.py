@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pickle
 import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import torch
 from rich.console import Console
 from torch.utils.data import DataLoader
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import PseWarning, UsageError, first_line
 from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import Clips, data_folder, load_clips
@@ -30,6 +32,8 @@ from pse_sdk.training.trainer import BEST, LAST, make_trainer
 
 # In the output folder: what is trained.
 RECIPE = "recipe.json"
+# What may change where a run goes on.
+LENGTHS = {"steps", "decay_steps", "validate_every", "patience"}
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
 VALID = MixingRecipe(
     seconds=5, snr_db=(0.0, 15.0), level_dbfs=(-25.0, -25.0), room=0, second_noise=0, coloured_noise=0,
@@ -95,6 +99,10 @@ def train(
     minutes : time after which the run is saved and ends
     """
     folder = data_folder(data)
+    if recipe.schedule == "linear" and max(0, recipe.warmup_steps - 1) + recipe.decay_steps > recipe.steps:
+        warnings.warn(f"a warm-up of {recipe.warmup_steps} and a decay of {recipe.decay_steps} steps do not fit into "
+                      f"{recipe.steps}: the learning rate never reaches {recipe.learning_rate:g}; "
+                      "--set warmup_steps=... --set decay_steps=...", PseWarning, stacklevel=2)  # fmt: skip
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise UsageError(f"{processes} processes, but {gpus} GPUs: give at most one process for each")
@@ -156,13 +164,21 @@ def _ignore_interrupts(_: int) -> None:
 
 
 def _must_be_of(output: Path, recipe: Recipe) -> None:
-    """Raise `UsageError` if the run in ``output`` trains another model: its weights would not fit."""
-    begun = json.loads((output / RECIPE).read_text())["model"]
-    asked = json.loads(json.dumps(recipe.to_dict()))["model"]
-    changed = [key for key in asked if key in begun and asked[key] != begun[key]]
+    """Raise `UsageError` if the run in ``output`` trains other weights; warn of all else that goes on otherwise."""
+    begun, asked = json.loads((output / RECIPE).read_text()), json.loads(json.dumps(recipe.to_dict()))
+    model, wanted = begun.pop("model"), asked.pop("model")
+    changed = [key for key in wanted if key in model and wanted[key] != model[key]]
     if changed:
-        raise UsageError(f"{output}: begun with model.{changed[0]} = {begun[changed[0]]}, not {asked[changed[0]]}: "
+        raise UsageError(f"{output}: begun with model.{changed[0]} = {model[changed[0]]}, not {wanted[changed[0]]}: "
                          "--resume needs the same model; begin anew in another folder")  # fmt: skip
+    changed = [key for key in asked if key in begun and asked[key] != begun[key]]
+    if "frozen_blocks" in changed:
+        was, now = begun["frozen_blocks"], asked["frozen_blocks"]
+        raise UsageError(f"{output}: begun with frozen_blocks = {was}, not {now}: begin anew in another "
+                         "folder, with --start-from its weights")  # fmt: skip
+    if others := sorted({*changed} - LENGTHS):
+        warnings.warn(f"{output}: begun with another {', '.join(others)}: the run goes on with what is asked for now, "
+                      "and its record says so for all steps", PseWarning, stacklevel=2)  # fmt: skip
 
 
 def _check_voices(recipe: Recipe, train_set: Mixtures) -> None:
@@ -200,7 +216,12 @@ def _steps_done(checkpoint: Path) -> int:
     """Optimiser steps behind a checkpoint; 0 if there is none."""
     if not checkpoint.exists():
         return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        best = checkpoint.with_name("best.safetensors")
+        raise UsageError(f"{checkpoint}: damaged ({first_line(error)}); train on from weights that are whole, in "
+                         f"another folder: --start-from {best}") from error  # fmt: skip
 
 
 def save_averaged(checkpoint: Path, recipe: Recipe, path: Path, speaker_encoder: str = "") -> None:

@@ -74,6 +74,7 @@ def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[ligh
             save_on_train_epoch_end=False,
         ),
         StopWhenAsked(),
+        ValidateTheEnd(),
         KeepLast(output / f"{LAST}.ckpt"),
     ]
     if recipe.patience:
@@ -115,6 +116,14 @@ class StopWhenAsked(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            trainer.should_stop = True
+
+
+class ValidateTheEnd(lightning.Callback):
+    """Ends a run at its last step as if it were told to stop: Lightning validates such a run, and no other one."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.global_step >= trainer.max_steps:
             trainer.should_stop = True
 
 

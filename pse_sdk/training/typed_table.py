@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,9 @@ def build(kind: Any, values: dict[str, Any], where: str, nested: dict[str, Any])
     unknown = sorted(set(values) - set(types))
     if unknown:
         raise ProfileError(f"{where}: unknown key {unknown[0]!r}; allowed: {', '.join(types)}")
+    missing = [field.name for field in dataclasses.fields(kind) if _is_needed(field) and field.name not in values]
+    if missing:
+        raise ProfileError(f"{where}: lacks {missing[0]!r}")
     built = {
         key: build(nested[key], value, f"{where} [{key}]", nested) if key in nested else _tuple_of(value)
         for key, value in values.items()
@@ -27,6 +31,10 @@ def build(kind: Any, values: dict[str, Any], where: str, nested: dict[str, Any])
         return kind(**built)
     except (TypeError, ValueError) as error:
         raise ProfileError(f"{where}: {error}") from error
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _fits(value: Any, wanted: Any) -> bool:

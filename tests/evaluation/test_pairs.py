@@ -91,7 +91,9 @@ def test_two_files_of_one_name_and_empty_or_absent_folders_are_refused(folders: 
 def test_labels_and_words_are_read_with_or_without_endings(folders: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("noise,name,snr_db\nrain,a.wav,-2.5\n,p1.c,10\n")
     (tmp_path / "t.tsv").write_text("deep/b.wav\tHello there\n\na\tgood morning\n")
-    a, b, c = find_recordings(*folders, tmp_path / "l.csv", tmp_path / "t.tsv").labels
+    with pytest.warns(PseWarning) as told:
+        a, b, c = find_recordings(*folders, tmp_path / "l.csv", tmp_path / "t.tsv").labels
+    assert ["says nothing of deep/b (1 in all)" in str(w.message) for w in told] == [True, False]
     assert a == Label("a", 0.5, -2.5, "rain", "good morning")
     assert (b.snr_db, b.said) == (None, "Hello there")
     assert (c.snr_db, c.noise) == (10, "")
@@ -103,6 +105,8 @@ def test_labels_and_words_are_read_with_or_without_endings(folders: tuple[Path, 
         ("snr_db\n3\n", "must name the columns"),
         ("name,snr_db\na,loud\n", "a: snr_db 'loud' is not a number"),
         ("name,snr_db\nother,3\n", "names none of the recordings"),
+        ("snr_db,name,noise\n3\n", "line 2: no name"),
+        ("name,SNR\na,3\n", "no column snr_db and none called noise"),
     ],
 )
 def test_wrong_labels_are_told(folders: tuple[Path, Path], tmp_path: Path, labels: str, message: str) -> None:

@@ -142,3 +142,36 @@ def test_the_picture_is_drawn_or_refused_before_the_work(report: Report, tmp_pat
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="pictures are written as"):
         check_picture(tmp_path / "r.bmp")
+
+
+def with_columns(report: Report, *columns: str) -> Report:
+    variants = tuple(dataclasses.replace(v, columns={c: v.columns[c] for c in columns}) for v in report.variants)
+    return dataclasses.replace(report, variants=variants)
+
+
+def test_an_earlier_report_of_fewer_metrics_leaves_cells_empty(report: Report) -> None:
+    rows = differences_within(report) + differences_between(report, with_columns(report, "si_sdr"))
+    sheet = differences(rows)
+    assert len({len(row) for row in sheet.rows}) == 1
+    assert sheet.rows[-1][list(sheet.header).index("WER %")].text == ""
+
+
+def test_reports_without_a_metric_or_depth_in_common_are_not_compared(report: Report) -> None:
+    with pytest.raises(UsageError, match="no metric is in both"):
+        differences_between(with_columns(report, "wer"), with_columns(report, "si_sdr"))
+    one, two = (
+        dataclasses.replace(
+            report, variants=(report.variants[0], *(v for v in report.variants[1:] if v.name == f"good {depth}"))
+        )
+        for depth in (1, 2)
+    )
+    with pytest.raises(UsageError, match=r"good: no depth is in both reports \(the earlier one has 2\)"):
+        differences_between(one, two)
+
+
+def test_frames_of_different_length_are_told_apart(report: Report) -> None:
+    long = dataclasses.replace(report.variants[-1], system="slow", cost=Cost(0.5, None, 20.0, "onnx"))
+    (told,) = [line for line in notes(dataclasses.replace(report, variants=(*report.variants, long)))
+               if line.startswith("ms/frame")]  # fmt: skip
+    assert "slow in onnx: 20 ms of audio" in told
+    assert "10 ms of audio" in told

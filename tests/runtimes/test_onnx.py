@@ -1,17 +1,18 @@
 """The ONNX runtime: what it says of a model, and what it refuses."""
 
+import base64
 import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from pse_sdk.runtimes.description import DESCRIPTION_KEY, FORMAT_KEY
-from pse_sdk.runtimes.onnx import OnnxRuntime
-from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
 from pse_sdk.models import BloomStack, complexity
+from pse_sdk.runtimes.description import DESCRIPTION_KEY, FORMAT_KEY
+from pse_sdk.runtimes.onnx import OnnxRuntime
+from pse_sdk.runtimes.torch import TorchRuntime
 from tests.runtimes.two_threads import check_two_threads
 
 
@@ -117,6 +118,11 @@ def test_a_model_of_another_kind_is_refused(
         {"parameters": [float("nan"), 1, 1]},
         {"parameters": [-1, 1, 1]},
         {"anyone": ["a", "b"]},
+        {"anyone": [1e300] * 24},
+        {"macs_per_second": [10**400, 1, 1]},
+        {"speaker_dim": 1, "speaker_projection": base64.b64encode(np.full(24, np.nan, "<f2").tobytes()).decode()},
+        {"speaker_dim": True},
+        {"name": None},
     ],
     ids=str,
 )
@@ -133,3 +139,12 @@ def test_a_description_that_does_not_fit_the_graph_is_refused(tiny_model: Path, 
     assert wrong != text
     with pytest.raises(ModelError, match="inputs are not what its description says"):
         OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", {DESCRIPTION_KEY: wrong}))
+
+
+@pytest.mark.parametrize("asked", [(0, 0), (4, 4), (2, 3), (2, 0)])
+def test_depths_that_a_model_does_not_have_are_refused(tiny_model: Path, asked: tuple[int, int]) -> None:
+    stream = OnnxRuntime(tiny_model).open_stream()
+    with pytest.raises(ValueError, match="must be from 1 to 3"):
+        stream.step(np.zeros((1, 32), np.float32), *asked)
+    with pytest.raises(ValueError, match=r"speaker of shape \(1,\)"):
+        stream.set_speaker(np.ones(1, np.float32))

@@ -1,21 +1,22 @@
 """Which runtime "auto" takes: the first that is installed, has a file of this very model, and computes it."""
 
 import json
+import os
 import shutil
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
-from pse_sdk.exporters.onnx import export_onnx
-from pse_sdk.runtimes import self_test
-from pse_sdk.runtimes.bundled import card_path, checksum
-from pse_sdk.runtimes.select import open_runtime
 
 import pse_sdk as sdk
 from pse_sdk.errors import ModelError, PseWarning, UsageError
+from pse_sdk.exporters.onnx import export_onnx
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.profiling.save import save_table
+from pse_sdk.runtimes import self_test
+from pse_sdk.runtimes.bundled import card_path, checksum
+from pse_sdk.runtimes.select import open_runtime
 from tests.tables import make_device_table, make_measured
 
 DATA = Path(__file__).parent.parent / "data"
@@ -61,11 +62,52 @@ def test_a_file_beside_it_of_another_model_is_left_alone(pair: Path, field: str)
 
 @pytest.mark.usefixtures("_quiet")
 def test_a_runtime_that_is_not_installed_is_passed_over(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pse_sdk.runtimes.tflite", None)
+    monkeypatch.delitem(sys.modules, "pse_sdk.runtimes.tflite", raising=False)
+    for package in ("ai_edge_litert", "tflite_runtime"):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.setitem(sys.modules, f"{package}.interpreter", None)
     assert open_runtime("auto", pair).name == "onnx"
     for name in ("tflite", "auto"):
         with pytest.raises(UsageError, match=r"needs ai-edge-litert: pip install \"\.\[tflite\]\""):
             open_runtime(name, DATA / "tiny-fp32.tflite")
+
+
+def test_a_runtime_that_is_installed_and_broken_is_told_and_passed_over(
+    pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "ai_edge_litert"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "interpreter.py").write_text("raise ImportError('libfoo.so.6: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("pse_sdk.runtimes.tflite", "ai_edge_litert", "ai_edge_litert.interpreter"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.warns(PseWarning, match=r"installed but does not load \(libfoo.*'onnx' is used instead"):
+        assert open_runtime("auto", pair).name == "onnx"
+    with pytest.raises(ModelError, match="installed but does not load"):
+        open_runtime("tflite", pair)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads every file")
+def test_a_file_beside_it_that_may_not_be_read_is_passed_over_with_one_warning(pair: Path) -> None:
+    pair.with_suffix(".tflite").chmod(0)
+    with pytest.warns(PseWarning, match=r"m\.tflite: cannot be read.*'onnx' is used instead"):
+        assert open_runtime("auto", pair).name == "onnx"
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_error(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", deny)
+    with pytest.raises(ModelError, match=r"m\.onnx: cannot be read \(Permission denied\)"):
+        open_runtime("onnx", pair)
+
+
+def test_a_runtime_asked_for_by_name_is_tested_too(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_test, "failure", lambda _: "it hums")
+    with pytest.raises(ModelError, match=r"does not compute it correctly.*it hums"):
+        open_runtime("onnx", pair)
 
 
 def test_a_runtime_that_fails_its_self_test_is_passed_over_with_one_warning(

@@ -58,3 +58,12 @@ def test_what_cannot_be_averaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="above 0"):
         average([first, first], [1, 0], tmp_path / "mean.safetensors")
     assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_a_share_or_a_name_that_makes_no_weights_is_refused(tmp_path: Path) -> None:
+    first = tmp_path / "a.safetensors"
+    saved(first, 1)
+    with pytest.raises(UsageError, match="share nan: must be a number above 0"):
+        average([first, first], [1, float("nan")], tmp_path / "mean.safetensors")
+    with pytest.raises(UsageError, match=r"mean\.onnx: weights are written as \.safetensors"):
+        average([first, first], [1, 1], tmp_path / "mean.onnx")

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.training import train as training
 from pse_sdk.training.data import load_clips
@@ -243,3 +243,28 @@ def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
         torch.testing.assert_close(value, before[name])
     with pytest.raises(UsageError, match=r"frozen_blocks = 1, but 0 are trained"):
         run("c", "frozen_blocks=1")
+
+
+def test_a_run_ends_with_a_validation_and_so_always_has_its_best_weights(run: Run) -> None:
+    weights = run("a", "steps=3", "validate_every=500", "decay_steps=1")
+    assert len(logged(weights, "valid/si_sdr_gain_2")) == 1
+    assert load_stack(weights.with_name("best.safetensors"))[1]["steps"] == 3
+    weights = run("b", "steps=5", "validate_every=2")
+    assert len(logged(weights, "valid/si_sdr_gain_2")) == 3
+
+
+def test_a_run_goes_on_as_it_began_or_says_what_is_other(run: Run, tmp_path: Path) -> None:
+    run("a")
+    with pytest.warns(PseWarning, match="begun with another batch, seed"):
+        run("a", "steps=6", "batch=3", "seed=9", resume=True)
+    with pytest.raises(UsageError, match="begun with frozen_blocks = 0, not 1"):
+        run("a", "steps=8", "frozen_blocks=1", resume=True)
+    last = tmp_path / "a" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(UsageError, match=r"last\.ckpt: damaged .*--start-from"):
+        run("a", "steps=8", resume=True)
+
+
+def test_a_schedule_that_does_not_fit_into_the_run_is_told(run: Run) -> None:
+    with pytest.warns(PseWarning, match="a decay of 9 steps do not fit into 4: the learning rate never reaches 0.001"):
+        run("a", "decay_steps=9")

@@ -276,7 +276,9 @@ def test_the_toy_recipe_has_filters_enough_to_give_back_what_came_in() -> None:
         ("mixing.snr_db=[1, 2, 3]", r"must be tuple\[float, float\]"),
         ("mixing.room=7", "must be a probability"),
         ("seed=-1", "seed = -1: must be at least 0"),
-        ("learning_rate=nan", "learning_rate = nan: must be at least 0"),
+        ("learning_rate=nan", "learning_rate = nan: must be a number, at least 0"),
+        ("model.sample_rate=8000", "recordings are trained on at 16000"),
+        ("model.block=convtasnet", "text needs quotes: --set 'model.block=\"convtasnet\"'"),
         ("switching=2", "must be a probability"),
         ("mixing.seconds=0", "seconds = 0: must be at least 0.1"),
         ("mixing.snr_db=[20, -5]", "the lower one first"),
@@ -297,3 +299,35 @@ def test_values_of_a_recipe_that_are_not_allowed_are_named(setting: str, message
 def test_a_stack_of_one_block_cannot_be_trained_to_change_its_depth() -> None:
     with pytest.raises(ProfileError, match="no other depth"):
         load_recipe("toy", ["model.blocks=1", "switching=0.1"])
+
+
+def test_a_recipe_without_a_loss_or_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="are all 0: nothing to learn"):
+        load_recipe("toy", ["snr_weight=0", "spectral_weight=0"])
+    (tmp_path / "r.toml").write_text("steps = 3")
+    with pytest.raises(ProfileError, match=r"r\.toml: lacks 'model'"):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+def test_a_setting_names_keys_as_toml_does() -> None:
+    name = "librispeech_train-clean-100"
+    for key in (f'mixing.speech_weights."{name}"', f"mixing.speech_weights.{name}"):
+        assert load_recipe("small", [f"{key}=0.2"]).mixing.speech_weights[name] == 0.2
+
+
+def test_a_noise_to_be_left_out_that_is_not_there_is_named(make_mixtures) -> None:
+    with pytest.raises(UsageError, match=r"left_out_noise names 'c9', which the data lack; they have c0, c1"):
+        make_mixtures(left_out_noise=("c1", "c9"))
+
+
+def test_a_recording_that_holds_no_numbers_is_named(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    samples = np.zeros(16000, np.float32)
+    samples[7] = np.nan
+    (data / "valid-speech-0.flac").unlink()
+    index = (data / "index.csv").read_text().replace("valid-speech-0.flac", "valid-speech-0.wav")
+    (data / "index.csv").write_text(index)
+    soundfile.write(data / "valid-speech-0.wav", samples, 16000, "FLOAT")
+    with pytest.raises(AudioError, match=r"valid-speech-0\.wav: holds samples that are not numbers"):
+        load_clips(data, "speech", "valid", tmp_path / "cache")
