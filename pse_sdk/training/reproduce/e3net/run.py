@@ -27,7 +27,8 @@ def measure_all_speeds(results: Results, turns: int, tell: Tell) -> None:
     results.conditions["speed"] = (
         f"One thread of ONNX Runtime, fp32, on {this_machine()}; processor time, all models in turns. Paced: the "
         f"median of {turns * TURN} frames, one per call, as a microphone delivers them; hot: the same back to back; "
-        "file: a second per call. A factor is the median of the turns' medians. The paper's figures are in brackets, speed-ups are over pDCCRN in fp32."
+        "file: a second per call. A factor is the median of the turns' medians. The paper's figures are in brackets, "
+        "speed-ups are over pDCCRN in fp32."
     )
 
 
