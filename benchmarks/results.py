@@ -50,8 +50,8 @@ def main() -> None:
         *_others(),
         "## Speed",
         "",
-        "One frame of 10 ms, one thread, ONNX Runtime, x86-64 with VNNI; candidates take turns within one run. The "
-        "machine was a shared one, whose times differ by half between runs; the ratios do by a few points.",
+        f"One frame of 10 ms, one thread, ONNX Runtime, on {speed['machine']}; candidates take turns within one run. "
+        "The machine was a shared one, whose times differ by half between runs; the ratios do by a few points.",
         "*Over fixed* compares with a file of that depth alone, *switching* a random new depth at every frame with a "
         "steady one.",
         "",

@@ -24,6 +24,7 @@ from pse_sdk.runtimes.torch import describe
 from rich.console import Console
 from rich.table import Table
 
+from pse_sdk.machine import this_machine
 from pse_sdk.models import BloomStack, preset
 
 TURN = 50  # frames of one candidate before the next has its turn
@@ -44,7 +45,8 @@ def main(
             rows += _measure(stack, precision, frames, Path(folder))
     _print(rows, hop_ms)
     if output:
-        output.write_text(json.dumps({"preset": name, "hop_ms": hop_ms, "rows": rows}, indent=1) + "\n")
+        measured = {"preset": name, "machine": str(this_machine()), "hop_ms": hop_ms, "rows": rows}
+        output.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def _measure(stack: BloomStack, precision: str, frames: int, folder: Path) -> list[dict[str, float | str]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-
-from pse_sdk.errors import ModelError
-from pse_sdk.models import BloomStack, complexity
 from pse_sdk.runtimes.description import DESCRIPTION_KEY, FORMAT_KEY
 from pse_sdk.runtimes.onnx import OnnxRuntime
 from pse_sdk.runtimes.torch import TorchRuntime
+
+from pse_sdk.errors import ModelError
+from pse_sdk.models import BloomStack, complexity
 from tests.runtimes.two_threads import check_two_threads
 
 

@@ -8,15 +8,15 @@ import warnings
 from pathlib import Path
 
 import pytest
-
-import pse_sdk as sdk
-from pse_sdk.errors import ModelError, PseWarning, UsageError
 from pse_sdk.exporters.onnx import export_onnx
-from pse_sdk.models.checkpoint import load_stack
-from pse_sdk.profiling.save import save_table
 from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.select import open_runtime
+
+import pse_sdk as sdk
+from pse_sdk.errors import ModelError, PseWarning, UsageError
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.profiling.save import save_table
 from tests.tables import make_device_table, make_measured
 
 DATA = Path(__file__).parent.parent / "data"
