@@ -107,10 +107,13 @@ def notes(report: Report) -> list[str]:
         for column, count in report.failed().items()
         if count
     ]
-    frames = {(v.system, v.cost.runtime, v.cost.frame_ms or 0.0) for v in report.variants if v.cost.runtime}
+    frames: dict[float, set[str]] = {}
+    for v in report.variants:
+        if v.cost.runtime:
+            frames.setdefault(v.cost.frame_ms or 0.0, set()).add(f"{v.system} in {v.cost.runtime}")
     if frames:
-        told = ", ".join(f"{system} in {runtime}: {ms:g} ms of audio" for system, runtime, ms in sorted(frames))
-        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is, of {told}")
+        told = ", ".join(f"{ms:g} ms of audio ({', '.join(sorted(names))})" for ms, names in sorted(frames.items()))
+        lines.append(f"ms/frame: median of frames back to back, one thread; a frame is {told}")
     took = ", ".join(f"{key} {1e3 * seconds:.0f}" for key, seconds in report.seconds.items())
     return [*lines, f"Mean time per output, ms: {took}"]
 

@@ -173,5 +173,5 @@ def test_frames_of_different_length_are_told_apart(report: Report) -> None:
     long = dataclasses.replace(report.variants[-1], system="slow", cost=Cost(0.5, None, 20.0, "onnx"))
     (told,) = [line for line in notes(dataclasses.replace(report, variants=(*report.variants, long)))
                if line.startswith("ms/frame")]  # fmt: skip
-    assert "slow in onnx: 20 ms of audio" in told
-    assert "10 ms of audio" in told
+    assert "20 ms of audio (slow in onnx)" in told
+    assert "a frame is 10 ms of audio (good in onnx)" in told
