@@ -33,11 +33,10 @@ from pse_sdk.training.speaker.voices import Voices
 
 PLAIN = MixingRecipe()
 CALLS = load_recipe("e3net").mixing
+VOICES = load_recipe("personal").mixing.scene
 KINDS = {
     "plain (the defaults)": PLAIN,
-    "60 % with an enrolled voice (recipe personal)": dataclasses.replace(
-        PLAIN, scene=load_recipe("personal").mixing.scene
-    ),
+    f"{100 * VOICES.enrolled:.0f} % with an enrolled voice (recipe personal)": dataclasses.replace(PLAIN, scene=VOICES),
     "damaged as often as in recipe e3net": dataclasses.replace(
         PLAIN, clipping=CALLS.clipping, codec=CALLS.codec, packet_loss=CALLS.packet_loss
     ),

@@ -52,9 +52,8 @@ def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise AudioError(
-                f"{path}: cannot be written ({error.strerror}); make room, or choose another output"
-            ) from (error)
+            reason = f"cannot be written ({error.strerror}); make room, or choose another output"
+            raise AudioError(f"{path}: {reason}") from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

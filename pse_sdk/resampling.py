@@ -84,9 +84,8 @@ class Resampler:
         elif self.down == 1:
             first, last = self._given // self.up, (until - 1) // self.up
             windows = views[first - behind : last - behind + 1]
-            out = np.einsum("nt,pt->np", windows, self._bank[: self.up]).ravel()[self._given - first * self.up :][
-                :count
-            ]
+            whole = np.einsum("nt,pt->np", windows, self._bank[: self.up]).ravel()
+            out = whole[self._given - first * self.up :][:count]
         else:
             # 64 bits wherever it runs: NumPy's own integers have 32 on some systems, full after five minutes.
             n = np.arange(self._given, until, dtype=np.int64)

@@ -54,9 +54,8 @@ def enhance(
     for line in skipped(inputs):
         console.print(line, markup=False, highlight=False)
     if skip_existing:
-        present = [job for job in jobs if job.target.exists()]
-        jobs = [job for job in jobs if job not in present]
-        console.print(f"left out {len(present)} of {len(present) + len(jobs)}: their outputs are there already",
+        planned, jobs = len(jobs), [job for job in jobs if not job.target.exists()]
+        console.print(f"left out {planned - len(jobs)} of {planned}: their outputs are there already",
                       markup=False, highlight=False)  # fmt: skip
     with _progress(console) as progress:
         for job in jobs:
