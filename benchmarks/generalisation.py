@@ -61,8 +61,8 @@ _SPLITS = ("train", "valid")
 def _mixtures(speech: Clips, noise: Clips, rooms: Clips, used: set[str], items: int) -> list[Mixture]:
     out = []
     for n, snr in enumerate(SNRS_DB):
-        left_out = tuple(sorted(set(noise.by_category) - used))
-        recipe = dataclasses.replace(VALID, snr_db=(snr, snr), left_out_noise=left_out, speech_weights=SPEECH)
+        left_out = dict.fromkeys(set(noise.by_category) - used, 0.0)
+        recipe = dataclasses.replace(VALID, snr_db=(snr, snr), noise_weights=left_out, speech_weights=SPEECH)
         drawn = Mixtures(speech, noise, rooms, recipe, items // len(SNRS_DB), SEED + n)
         out += [drawn[i] for i in range(len(drawn))]
     return out

@@ -5,6 +5,14 @@
 >>> clean = enhancer.enhance(noisy, sample_rate=44100)
 """
 
+from pathlib import Path
+
+# In a checkout, where three subpackages lie beside this folder, Python started there finds this folder before what is
+# installed.
+_checkout = Path(__file__).parents[1]
+if (_checkout / "pyproject.toml").is_file() and not (_checkout / "pse_sdk" / "profiles").exists():
+    __path__.append(str(_checkout))
+
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import (
     AudioError,

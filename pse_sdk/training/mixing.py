@@ -44,7 +44,7 @@ class MixingRecipe:
     clipping, codec, packet_loss : that the mixture is overloaded, coded at a low rate, or loses packets
         (`pse_sdk.training.channel`); drawn apart from all else, so that speech and noise stay the same with and without
     speech_weights : how often each source is drawn; a source not named here is left out
-    left_out_noise : noise categories never used
+    noise_weights : how often noise categories are drawn, against 1 of each that is not named here; 0: never
     unlabelled : sources whose index names no single speaker, so that only one recording is sure to be one voice
     scene : mixtures with an enrolled voice and other talkers
     """
@@ -69,7 +69,7 @@ class MixingRecipe:
     codec: float = 0.0
     packet_loss: float = 0.0
     speech_weights: dict[str, float] = field(default_factory=dict)
-    left_out_noise: tuple[str, ...] = ()
+    noise_weights: dict[str, float] = field(default_factory=dict)
     unlabelled: tuple[str, ...] = ()
     scene: SceneRecipe = field(default_factory=SceneRecipe)
 
@@ -78,6 +78,7 @@ class MixingRecipe:
         check_ranges(self, ("snr_db", "level_dbfs"))
         check_least(self, SHORTEST_S, ("seconds",))
         check_weights("speech_weights", self.speech_weights)
+        check_weights("noise_weights", self.noise_weights)
         if self.clean + self.silent + self.empty > 1:
             raise ValueError(f"clean + silent + empty = {self.clean + self.silent + self.empty}: must be at most 1")
 

@@ -71,13 +71,12 @@ class Noises:
 
     def __init__(self, clips: Clips, recipe: MixingRecipe, babble: Babble) -> None:
         self.clips, self.recipe, self.babble = clips, recipe, babble
-        unknown = sorted(set(recipe.left_out_noise) - set(clips.by_category))
-        if unknown:
-            raise UsageError(f"mixing.left_out_noise names {unknown[0]!r}, which the data lack; they have "
-                             f"{', '.join(sorted(clips.by_category))}")  # fmt: skip
-        self.categories = sorted(set(clips.by_category) - set(recipe.left_out_noise))
-        if not self.categories:
-            raise UsageError("mixing.left_out_noise leaves no noise to draw from")
+        weights = dict.fromkeys(sorted(clips.by_category), 1.0) | recipe.noise_weights
+        check_sources(weights, clips.by_category, "mixing.noise_weights")
+        self.categories = [category for category in weights if weights[category] > 0]
+        drawn = np.array([weights[category] for category in self.categories])
+        # Drawn alike, mixtures stay what they were before there were weights.
+        self.category_p = None if np.ptp(drawn) == 0 else drawn / drawn.sum()
 
     def draw(self, rng: np.random.Generator, length: int) -> Samples:
         noise = self._one(rng, length)
@@ -100,13 +99,18 @@ class Noises:
         return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
 
     def _recorded(self, rng: np.random.Generator, length: int) -> Samples:
-        clips = self.clips.by_category[self.categories[rng.integers(len(self.categories))]]
+        clips = self.clips.by_category[self._category(rng)]
         pieces: list[Samples] = []
         missing = length
         while missing > 0:
             pieces.append(self.clips.crop(rng, clips[rng.integers(len(clips))], missing))
             missing -= len(pieces[-1])
         return np.concatenate(pieces)
+
+    def _category(self, rng: np.random.Generator) -> str:
+        if self.category_p is None:
+            return self.categories[rng.integers(len(self.categories))]
+        return self.categories[rng.choice(len(self.categories), p=self.category_p)]
 
 
 def check_sources(weights: Mapping[str, float], known: Mapping[str, object], key: str) -> None:

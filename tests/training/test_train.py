@@ -174,7 +174,7 @@ def test_a_plateau_halves_the_learning_rate(run: Run) -> None:
     [
         (["mixing.scene.enrolled=0.5"], "--voices"),
         (["mixing.speech_weights={gone=1.0}"], "'gone'"),
-        (["mixing.left_out_noise=['c0', 'c1']"], "leaves no noise"),
+        (["mixing.noise_weights={c0=0.0, c1=0.0}"], "noise_weights: at least one weight must be above 0"),
     ],
 )
 def test_what_a_recipe_needs_and_lacks_is_said_before_training(run: Run, settings: list[str], message: str) -> None:

@@ -315,9 +315,16 @@ def test_a_setting_names_keys_as_toml_does() -> None:
         assert load_recipe("small", [f"{key}=0.2"]).mixing.speech_weights[name] == 0.2
 
 
-def test_a_noise_to_be_left_out_that_is_not_there_is_named(make_mixtures) -> None:
-    with pytest.raises(UsageError, match=r"left_out_noise names 'c9', which the data lack; they have c0, c1"):
-        make_mixtures(left_out_noise=("c1", "c9"))
+def test_a_weighted_noise_that_is_not_there_is_named(make_mixtures) -> None:
+    with pytest.raises(UsageError, match=r"noise_weights names 'c9', which the data lack; they have c0, c1"):
+        make_mixtures(noise_weights={"c1": 0.0, "c9": 2.0})
+
+
+def test_noise_is_drawn_as_often_as_its_weight_says(make_mixtures) -> None:
+    noises = make_mixtures(noise_weights={"c1": 3.0}).noises
+    rng = np.random.default_rng(0)
+    drawn = [noises._category(rng) for _ in range(2000)]
+    assert drawn.count("c1") == pytest.approx(1500, abs=100)  # five standard deviations
 
 
 def test_a_recording_that_holds_no_numbers_is_named(folder: Path, tmp_path: Path) -> None:
