@@ -3,7 +3,7 @@
     PSE_DATA=... python benchmarks/personal.py [--model MODEL.onnx] [--items 20] [--output docs/personal.json]
 
 Speakers, noises and rooms of the split `valid`, fixed by a seed; every voice is enrolled with 5 s of its other
-utterances, through `Enhancer.enroll`. Needs the [train] and [eval] extras.
+utterances, or of its only recording's other part, through `Enhancer.enroll`. Needs the [train] and [eval] extras.
 """
 
 from __future__ import annotations

@@ -155,7 +155,8 @@ def _personal(measured: dict[str, Any]) -> list[str]:
     changing = results["two talkers, depth changing"][0]
     rows = [
         f"{measured['items']} recordings of each kind from held-out speakers, noises and rooms; each voice was "
-        "enrolled with 5 s of its other utterances through `Enhancer.enroll` (`benchmarks/personal.py`).",
+        "enrolled with 5 s of its other utterances (half of the voices: of their only recording's other part) through "
+        "`Enhancer.enroll` (`benchmarks/personal.py`).",
         "",
         "Two talkers at 0 dB, no noise: SI-SDR gain in dB of voice A and of voice B, with either enrolled.",
         "",

@@ -122,7 +122,7 @@ def load_profile(name: str | Path | Profile) -> Profile:
     if path.suffix == ".toml":
         try:
             return _parse(path.read_text(encoding="utf-8-sig"), path.stem, str(path))
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # of text that is no UTF-8, and of a path with a NUL
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():
         raise ProfileError(

@@ -112,8 +112,9 @@ class DepthPolicy:
                 profile_for(supply, blocks)
             return profile_for(self._power.supply, blocks)
         loaded = load_profile(profile)
-        if max(loaded.min_depth, loaded.max_depth) > blocks:
-            raise UsageError(f"profile {loaded.name}: depth {max(loaded.min_depth, loaded.max_depth)}, but model "
+        # More than there is at most is no demand.
+        if loaded.min_depth > blocks:
+            raise UsageError(f"profile {loaded.name}: depth {loaded.min_depth}, but model "
                              f"{self._description.name!r} has depths 1 to {blocks}")  # fmt: skip
         self._power = None
         return loaded

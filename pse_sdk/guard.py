@@ -54,6 +54,10 @@ class Guard:
         times = "once" if self._in_a_row == 1 else f"{self._in_a_row} times"
         return f"the model failed {times} ({self.last_fault}): bypass, next try in {self._pause} frames"
 
+    def begin_stream(self) -> None:
+        """Another stream begins: it need not wait for the last one's pause. Failures still count in a row."""
+        self._pause = 0
+
     def may_run(self) -> bool:
         """Whether to run the model on the next frame. Ask once per frame."""
         if self._pause:

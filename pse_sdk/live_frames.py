@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from pse_sdk.depth_policy import DepthPolicy
 from pse_sdk.load import Clocks, LoadMonitor
 from pse_sdk.pace import Pace
@@ -30,18 +32,21 @@ class LiveFrames:
 
     def restart(self) -> None:
         """Another stream begins: when its blocks are due is not known yet."""
+        self._policy.guard.begin_stream()
         self._pace = Pace()
-        self._wait_s = self._held_off_s = self._owed_s = self._block_s = 0.0
+        self._wait_s = self._owed_s = self._block_s = 0.0
         self._begun = (0.0, 0.0)
+        # Of which thread, and how long it had been held off when the last block ended: that time is the thread's own.
+        self._held_off: tuple[int, float] | None = None
 
     def begin(self, block_s: float) -> None:
         """A block of ``block_s`` seconds was handed over, this moment."""
-        held_off_s = self._clocks.held_off() - self._held_off_s
+        held_off_s = self._held_off_since_the_last_block()
         self._block_s, self._begun = block_s, (self._clocks.wall(), self._clocks.cpu())
         arrival = self._pace.enter(self._begun[0], block_s, held_off_s)
         # Sound cards hand over late as well, and what they bring late is not due yet: only what the system says that
         # this thread waited for a core counts, until the stream has caught up. Where it says nothing, nothing does.
-        self._owed_s += max(held_off_s, 0.0)
+        self._owed_s += held_off_s
         stalled = arrival.stalled and self._owed_s >= block_s
         if arrival.late_s is not None:
             self._owed_s = min(self._owed_s, arrival.late_s)
@@ -55,7 +60,13 @@ class LiveFrames:
         wall, cpu = self._clocks.wall(), self._clocks.cpu()
         self._statistics.add_block(self._block_s, wall - self._begun[0], cpu - self._begun[1])
         self._pace.leave(wall)
-        self._held_off_s = self._clocks.held_off()
+        self._held_off = threading.get_ident(), self._clocks.held_off()
+
+    def _held_off_since_the_last_block(self) -> float:
+        """Nothing for the first block, and for that of another thread than the last one's."""
+        if self._held_off is None or self._held_off[0] != threading.get_ident():
+            return 0.0
+        return max(0.0, self._clocks.held_off() - self._held_off[1])
 
     def run(self, pipeline: Pipeline, wet: float) -> Float32:
         """Run one frame at the depth of the moment, and tell the policy what it took."""

@@ -103,7 +103,7 @@ class Pipeline:
             hand: run it at depth 0, or `reset`.
         """
         if rest and depth and not self._window.any():
-            return self._skip(wet)
+            return self._skip(wet, rest)
         if self._silent * self._hop_s >= LONG_SILENCE_S:
             self._begin_anew()
         self._silent = 0
@@ -114,18 +114,24 @@ class Pipeline:
         ran, head = self._change.next(depth, pinned)
         if ran > self._change.kept:
             self.stream.forget(self._change.kept)
-        self._heard = head
         if rest and self.resting:
             ran, head = min(ran, rest.depth), min(head, rest.depth)
+        self._heard = head
         if ran == 0:
             return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
         enhanced = check_output(self.stream.step(self._window, ran, max(head, 1)), self._window)
         self._speech.observe(self._window, enhanced)
         return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
 
-    def _skip(self, wet: float) -> Frame:
-        """Digital silence: a mask makes silence of it, so no block needs to run."""
+    def _skip(self, wet: float, rest: Rest) -> Frame:
+        """Digital silence: a mask makes silence of it, so no block needs to run.
+
+        It counts as heard as the frame before it was, and after a while as pauses are: a gap changes no depth.
+        """
         self._silent += 1
+        self.resting = self.resting or self._silent * self._hop_s >= rest.after_s
+        if self.resting:
+            self._heard = min(self._heard, rest.depth)
         share = wet if self._heard else 0.0
         return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, share), 0, self._heard, True)
 

@@ -21,7 +21,8 @@ class Stats:
     depth, reason : of the next frame, and why
     frames : enhanced so far; frames_at_depth[d] of them were heard at depth d (0: bypass)
     mean_depth, depth_changes : over all of them
-    resting_frames : in pauses, where the profile lets fewer blocks run, and none in digital silence
+    resting_frames : in pauses, where the profile lets fewer blocks run, and none in digital silence; that counts as
+        heard at the depth before it, and after a while at that of pauses
     misses : frames that took longer than the profile's part of a hop, ``deadline_ms``, the wait of a block that was
         handed over late included
     late_starts : blocks of a live stream that were handed over after their time: the thread waited for a core

@@ -6,7 +6,7 @@ slowing down for everybody, so the ceiling falls level by level until it cools, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Temperature over the processor's critical one: from HOT on the ceiling falls, under COOL it rises.
 HOT, COOL = 0.95, 0.87
@@ -40,6 +40,7 @@ def relieve(
     clock : over its maximum, 0..1
     most : levels that there are to take off
     """
+    before = replace(before, levels=min(before.levels, most))  # after a change of profile there may be fewer
     if heat is None and clock is None:
         return NONE  # what was read once and no longer is known must not limit for ever
     working = cpu is not None and cpu >= WORKING

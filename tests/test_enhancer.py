@@ -271,6 +271,8 @@ def test_a_depth_that_does_not_exist_is_refused(enhancer: sdk.Enhancer, depth: o
 def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:
     with pytest.raises(sdk.UsageError, match="depths 1 to 3"):
         sdk.Enhancer("fixed-4", model=tiny_model)
+    enhancer = sdk.Enhancer(sdk.Profile("at most", max_depth=9), model=tiny_model)  # demands nothing
+    assert enhancer.stats().depth == 3
 
 
 @pytest.mark.parametrize("strength", [-1, 121, float("nan"), "6", True])
@@ -425,6 +427,18 @@ def test_a_sound_card_that_hands_over_late_makes_nothing_late(tiny_model: Path) 
     microphone.record(enhancer, [0.0] * 100 + [0.0065, 0.0, 0.004, 0.035, 0.0] * 20)
     assert (enhancer.stats().misses, enhancer.stats().late_starts) == (0, 0)
     assert enhancer.stats().frames_at_depth[1] == 0
+
+
+def test_what_a_thread_waited_for_before_a_stream_or_another_thread_says_nothing_of_it(tiny_model: Path) -> None:
+    microphone = Microphone(late_card=True)
+    microphone.held_off = 3.0
+    enhancer = sdk.Enhancer(model=tiny_model, clocks=microphone.clocks())
+    microphone.record(enhancer, [0.0] * 60 + [0.008] + [0.0] * 20)
+    microphone.held_off += 3.0  # as of another thread
+    other = threading.Thread(target=microphone.record, args=(enhancer, [0.0] * 5 + [0.008] + [0.0] * 20))
+    other.start()
+    other.join()
+    assert (enhancer.stats().misses, enhancer.stats().late_starts) == (0, 0)
 
 
 def test_a_file_fed_as_a_stream_is_never_late(tiny_model: Path, speechlike: Make) -> None:

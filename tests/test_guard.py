@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pse_sdk as sdk
+from pse_sdk.controller import Load
 from pse_sdk.depth_change import PINNED_WARM_UP
 from pse_sdk.guard import FIRST_PAUSE, LONGEST_PAUSE, SETTLED, Guard, check_output
 from pse_sdk.load import Clocks, LoadMonitor
@@ -193,19 +194,36 @@ def test_a_thread_starved_for_half_a_second_loses_no_sample_and_one_deadline(
     assert starved.stats().misses == 1
 
 
+def test_another_stream_does_not_wait_for_the_pause_of_the_last_one(tiny_model: Path) -> None:
+    enhancer = broken(tiny_model, dict.fromkeys(range(3), "raises"))
+    enhancer.process(np.full((3 + 3 * FIRST_PAUSE + 5) * HOP, 0.1, np.float32))
+    assert "failed 3 times" in enhancer.stats().reason
+    enhancer.reset()
+    before = enhancer.stats().frames_at_depth[0]
+    enhancer.process(np.full(5 * HOP, 0.1, np.float32))
+    assert enhancer.stats().frames_at_depth[0] == before
+
+
 @pytest.mark.parametrize("denied", [psutil.AccessDenied(), ValueError("cannot parse /proc/stat"), TypeError("None")])
 def test_a_system_that_tells_nothing_changes_nothing(
     tiny_model: Path, speechlike: Make, monkeypatch: pytest.MonkeyPatch, denied: Exception
 ) -> None:
-    from pse_sdk.load import read_load
+    def stream() -> tuple[np.ndarray, sdk.Stats]:
+        still = Clocks(lambda: 0.0, lambda: 0.0)  # no frame takes any time: the depth hangs on the system alone
+        with sdk.Enhancer("auto", model=tiny_model, clocks=still) as enhancer:
+            out = [enhancer.process(block) for block in cut(speechlike(FRAMES * HOP), [HOP])]
+            return np.concatenate(out), enhancer.stats()
 
     def deny(*_: object, **__: object) -> None:
         raise denied
 
-    monkeypatch.setattr(psutil, "cpu_percent", deny)
-    monkeypatch.setattr(psutil, "sensors_battery", deny, raising=False)
-    load = read_load()
-    assert (load.cpu, load.battery, load.plugged) == (None, None, None)
+    told, _ = stream()
+    for ask in ("cpu_percent", "sensors_battery", "sensors_temperatures", "cpu_freq"):
+        monkeypatch.setattr(psutil, ask, deny, raising=False)
+    untold, stats = stream()
+    np.testing.assert_array_equal(untold, told)
+    assert stats.frames_at_depth == (0, 0, 0, FRAMES)
+    assert stats.load == Load()
 
 
 def test_audio_goes_on_where_no_thread_can_be_started(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

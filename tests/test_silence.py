@@ -108,6 +108,17 @@ def test_digital_silence_runs_no_block_and_comes_out_as_silence(with_pause: np.n
     assert not output[40320:87680].any()
 
 
+def test_digital_silence_changes_no_depth_and_soon_counts_as_a_pause(with_pause: np.ndarray) -> None:
+    signal = with_pause[:40000].copy()
+    for at in (16000, 24000):
+        signal[at : at + 1600] = 0  # gaps between words
+    enhancer = sdk.Enhancer(profile(rest_after_s=1.0), clocks=IDLE)
+    _, stats = run(enhancer, signal)
+    assert stats[-1].depth_changes == 0
+    _, stats = run(enhancer, np.zeros(300 * HOP, np.float32))
+    assert (stats[-1].depth, stats[-1].reason, stats[-1].depth_changes) == (1, "nobody speaks", 1)
+
+
 @given(
     parts=st.lists(st.tuples(st.booleans(), st.integers(1, 3000)), min_size=1, max_size=8),
     sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4),

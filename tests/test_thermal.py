@@ -61,11 +61,18 @@ def test_a_machine_that_does_not_tell_any_more_is_not_limited_for_ever() -> None
     assert relieve(Relief(3), 0.5, None, None, HOP, most=4) == NONE
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(0, 1.5), st.none() | st.floats(0, 1)), max_size=200),
-       st.integers(0, 4))  # fmt: skip
-def test_relief_is_never_more_than_there_is_to_take_off(readings: list, most: int) -> None:
+def test_a_profile_of_fewer_levels_is_relieved_of_no_more_than_it_has() -> None:
+    hot = after(NONE, 60, heat=1.0)
+    assert hot.levels == 4
+    assert relieve(hot, 0.5, (HOT + COOL) / 2, None, HOP, most=1).levels == 1
+    assert relieve(hot, 0.5, 0.5, None, RISE_S, most=1) == NONE
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.none() | st.floats(0, 1.5), st.none() | st.floats(0, 1),
+                          st.integers(0, 4)), max_size=200))  # fmt: skip
+def test_relief_is_never_more_than_there_is_to_take_off(readings: list) -> None:
     relief = NONE
-    for cpu, heat, clock in readings:
+    for cpu, heat, clock, most in readings:
         relief = relieve(relief, cpu, heat, clock, 3.0, most)
         assert 0 <= relief.levels <= most
 

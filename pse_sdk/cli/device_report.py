@@ -38,8 +38,7 @@ def comparison(a: tuple[str, DeviceTable], b: tuple[str, DeviceTable]) -> Render
     parts: list[RenderableType] = [
         Text(f"{name}: {path}\n   {table.machine}, {table.made}") for name, (path, table) in (("A", a), ("B", b))
     ]
-    for key in dict.fromkeys(_key(m) for _, table in (a, b) for m in table.measured):
-        of_a, of_b = (next((m for m in table.measured if _key(m) == key), None) for _, table in (a, b))
+    for of_a, of_b in _matched(a[1].measured, b[1].measured):
         parts.append(Text(f"\n{' or '.join(dict.fromkeys(_name(m) for m in (of_a, of_b) if m))}", style="bold"))
         if of_a and of_b and of_a.sha256 != of_b.sha256:
             parts.append(Text("two different files"))
@@ -90,6 +89,22 @@ def _short(number: float | None) -> str:
     if number is None:
         return MISSING
     return f"{number:.3f}" if abs(number) < 10 else f"{number:.1f}" if abs(number) < 100 else f"{number:.0f}"
+
+
+def _matched(a: Sequence[Measured], b: Sequence[Measured]) -> list[tuple[Measured | None, Measured | None]]:
+    """What both know: the same files, then others of the same name; and what only one of them knows."""
+    rest = list(b)
+    pairs: list[tuple[Measured | None, Measured | None]] = []
+    for m in sorted(a, key=lambda m: all(_file(m) != _file(other) for other in b)):
+        alike = [o for o in rest if _file(o) == _file(m)] or [o for o in rest if _key(o) == _key(m)]
+        if alike:
+            rest.remove(alike[0])
+        pairs.append((m, alike[0] if alike else None))
+    return [*pairs, *((None, m) for m in rest)]
+
+
+def _file(m: Measured) -> tuple[str, ...]:
+    return *_key(m), m.sha256
 
 
 def _key(m: Measured) -> tuple[str, str, str]:

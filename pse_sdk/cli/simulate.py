@@ -70,10 +70,9 @@ def _trace(name: str, seed: int) -> LoadTrace:
 
 
 def _must_fit(profile: Profile, trace: LoadTrace) -> None:
-    asked = max(profile.min_depth, profile.max_depth)
-    if asked > trace.depths:
-        raise UsageError(f"profile {profile.name}: depth {asked}, but trace {trace.name} is of a model with depths "
-                         f"1 to {trace.depths}")  # fmt: skip
+    if profile.min_depth > trace.depths:
+        raise UsageError(f"profile {profile.name}: depth {profile.min_depth}, but trace {trace.name} is of a model "
+                         f"with depths 1 to {trace.depths}")  # fmt: skip
 
 
 def _table(results: list[Result], profile: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -19,6 +20,7 @@ from pse_sdk.machine import governor, this_machine
 from pse_sdk.profiling.competitors import Competition
 from pse_sdk.table_reader import FORMAT, read_table
 
+SAME_NAME = 3
 HEADER = "# What `pse profile-device` measured on this machine. Delete this file to forget it.\n\n"
 
 
@@ -38,8 +40,10 @@ def make_table(measured: Sequence[Measured], busy: float, competition: Competiti
 
 
 def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
-    """``table`` with what the one at ``path`` knows of other models and runtimes, if that is of this machine.
+    """``table`` with what the one at ``path`` knows of other files and runtimes, if that is of this machine.
 
+    Of files of one name the last `SAME_NAME` that were measured are kept: an app may use two, and none uses all that
+    there ever were.
     What was measured under another load than ``table`` says so of itself.
     """
     try:
@@ -48,13 +52,22 @@ def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
         return table
     if earlier.machine != table.machine:
         return table
-    new = {(m.model, m.precision, m.runtime) for m in table.measured}
-    kept = [m for m in earlier.measured if (m.model, m.precision, m.runtime) not in new]
+    new = {(m.runtime, m.sha256) for m in table.measured}
+    named = Counter(_name(m) for m in table.measured)
+    kept = []
+    for m in earlier.measured:
+        if (m.runtime, m.sha256) not in new and named[_name(m)] < SAME_NAME:
+            named[_name(m)] += 1
+            kept.append(m)
     loads = [m.load or earlier.load for m in kept]
     with_loads = [
         dataclasses.replace(m, load=None if load == table.load else load) for m, load in zip(kept, loads, strict=True)
     ]
     return dataclasses.replace(table, measured=(*table.measured, *with_loads))
+
+
+def _name(m: Measured) -> tuple[str, str, str]:
+    return m.model, m.precision, m.runtime
 
 
 def save_table(table: DeviceTable, path: Path) -> None:

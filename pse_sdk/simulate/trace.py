@@ -6,6 +6,7 @@ The file is a NumPy archive (``.npz``) without pickled objects; docs/controller.
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -31,9 +32,11 @@ MAX_BYTES = 1 << 29
 # Seconds from frame to frame.
 HOPS_S = (1e-3, 1.0)
 
-# What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know.
+# What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know, or
+# whose arrays' headers are no Python.
 _DAMAGE = (
-    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, ArithmeticError, SyntaxError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 _PER_DEPTH = ("costs_s", "expected_s")

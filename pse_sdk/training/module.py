@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import lightning
 import torch
@@ -17,6 +18,10 @@ from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.remix import Batch, with_remixes
 from pse_sdk.training.schedule import schedulers
 
+# In a checkpoint: how many mixtures were drawn, so that a run goes on with the next one, whatever it drew per step.
+DRAWN = "mixtures_drawn"
+# How long a deeper head's blocks run before it is heard, seconds.
+UNHEARD_S = (0.05, 0.3)
 # What the loaders of validation data hold, in their order.
 VALIDATION_SETS = ("si_sdr", "two_talkers")
 
@@ -30,6 +35,7 @@ class JointTraining(lightning.LightningModule):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
+        self.drawn = 0
         torch.manual_seed(recipe.seed)
         self.stack = BloomStack(recipe.model)
         if recipe.frozen_blocks:
@@ -96,8 +102,9 @@ class JointTraining(lightning.LightningModule):
         before, after = pairs[int(torch.randint(len(pairs), (), generator=generator))]
         frames = batch.noisy.shape[1] // self.recipe.model.hop
         at = int(frames * (0.1 + 0.6 * torch.rand((), generator=generator).item()))
-        heard = int(torch.randint(5, 30, (), generator=generator))
-        return self.stack.forward_switch(self.heard(batch), before, after, at, at + heard, self._speaker(batch))
+        fewest, most = (round(seconds * self.recipe.model.frames_per_second) for seconds in UNHEARD_S)
+        heard = min(at + int(torch.randint(fewest, most, (), generator=generator)), frames - 1)
+        return self.stack.forward_switch(self.heard(batch), before, after, at, heard, self._speaker(batch))
 
     def _generator(self) -> torch.Generator:
         # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
@@ -107,6 +114,15 @@ class JointTraining(lightning.LightningModule):
         deepest, frozen = self.recipe.model.blocks, self.recipe.frozen_blocks
         others = torch.randperm(deepest - 1 - frozen, generator=generator)[: self.recipe.heads - 1] + 1 + frozen
         return [*sorted(others.tolist()), deepest]
+
+    def on_train_batch_start(self, batch: Batch, _: int) -> None:
+        self.drawn += len(batch.noisy) * self.trainer.world_size
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[DRAWN] = self.drawn
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.drawn = checkpoint[DRAWN]
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         name = VALIDATION_SETS[dataloader_idx]

@@ -112,11 +112,16 @@ class Recipe:
             raise ValueError(
                 f"model.sample_rate = {self.model.sample_rate}: recordings are trained on at {SAMPLE_RATE}"
             )
-        if not (self.snr_weight or self.spectral_weight or self.over_suppression or self.perceptual_weight):
-            raise ValueError("snr_weight, spectral_weight, over_suppression and perceptual_weight are all 0: "
-                             "nothing to learn")  # fmt: skip
+        if not (self.snr_weight or self.spectral_weight or self.perceptual_weight):
+            raise ValueError("snr_weight, spectral_weight and perceptual_weight are all 0: nothing to learn")
+        if self.over_suppression and not self.spectral_weight:
+            raise ValueError("over_suppression is a part of the spectral loss, and spectral_weight is 0")
+        if self.distillation and self.heads < 2:
+            raise ValueError("distillation needs the loss of a shallower head beside the deepest one's: heads = 2")
         if self.switching and self.model.blocks < 2:
             raise ValueError("switching: a model of one block has no other depth to switch to")
+        if self.switching and self.model.norm == "global":
+            raise ValueError("switching: a model with global normalisation cannot stream, and has no depth to change")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)

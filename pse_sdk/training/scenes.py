@@ -26,7 +26,7 @@ class SceneRecipe:
     second_interferer : that a third voice, up to 6 dB weaker, joins in
     absent : that the enrolled voice does not speak at all, and the target is silence
     noise : that there is noise (else TS1 without noise, or TS3)
-    sir_db : of the target against the interferer, over the whole mixture
+    sir_db : of all that is heard of the enrolled voice against the others, over the whole mixture
     speech_weights : how often the enrolled voice is taken from each source; a source not named is left out
     """
 

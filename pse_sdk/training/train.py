@@ -13,16 +13,18 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from torch.utils.data import DataLoader
 
 from pse_sdk.errors import PseWarning, UsageError, first_line
+from pse_sdk.files import write_atomically
 from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
-from pse_sdk.training.module import JointTraining
+from pse_sdk.training.module import DRAWN, JointTraining
 from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.scenes import SceneRecipe
@@ -32,8 +34,9 @@ from pse_sdk.training.trainer import BEST, LAST, make_trainer
 
 # In the output folder: what is trained.
 RECIPE = "recipe.json"
-# What may change where a run goes on.
-LENGTHS = {"steps", "decay_steps", "validate_every", "patience"}
+# What may change where a run goes on, and what may not: what is trained, and what the checkpoint brings back.
+LENGTHS = {"steps", "decay_steps", "validate_every"}
+KEPT = ("frozen_blocks", "learning_rate", "weight_decay", "schedule", "warmup_steps", "plateau_patience", "patience")
 # Validation mixtures: dry, 5 s, 0-15 dB, always the same.
 VALID = MixingRecipe(
     seconds=5, snr_db=(0.0, 15.0), level_dbfs=(-25.0, -25.0), room=0, second_noise=0, coloured_noise=0,
@@ -112,12 +115,11 @@ def train(
     last = output / f"{LAST}.ckpt"
     if last.exists() and not resume:
         raise UsageError(f"{output} holds a training run: go on with --resume, or choose another folder")
-    done = _steps_done(last) if resume else 0
-    if done:
+    drawn = _drawn(last) if resume else 0
+    if drawn:
         _must_be_of(output, recipe)
-    per_step = recipe.batch * processes
-    items = recipe.steps * per_step
-    train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, done * per_step, voices)
+    items = recipe.steps * recipe.batch * processes
+    train_set = mixtures(folder, "train", recipe.mixing, items, recipe.seed, drawn, voices)
     _check_voices(recipe, train_set)
     valid = [VALID, TWO_TALKERS] if recipe.mixing.scene.enrolled else [VALID]
     valid_sets = [
@@ -125,9 +127,9 @@ def train(
                  voices=voices)
         for v in valid
     ]  # fmt: skip
-    (output / RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1))
+    _write_recipe(output, recipe)
     module = JointTraining(recipe)
-    if not done:
+    if not drawn:
         _begin(module, start_from)
     with quiet():
         trainer = make_trainer(recipe, output, processes, minutes)
@@ -136,7 +138,7 @@ def train(
             # In order: item i is drawn from the seed and i, so the data needs no shuffling.
             DataLoader(train_set, recipe.batch, shuffle=False, **loading(workers, processes)),
             [DataLoader(valid_set, 8) for valid_set in valid_sets],
-            ckpt_path=last if done else None,
+            ckpt_path=last if drawn else None,
             weights_only=True,
         )
     weights = output / "model.safetensors"
@@ -154,28 +156,43 @@ def loading(workers: int | None, processes: int) -> dict[str, Any]:
         return {}
     return {
         "num_workers": workers, "persistent_workers": True, "prefetch_factor": 4, "pin_memory": gpu,
-        "worker_init_fn": _ignore_interrupts,
+        "worker_init_fn": _ignore_signals,
     }  # fmt: skip
 
 
-def _ignore_interrupts(_: int) -> None:
-    """Ctrl-C reaches every process of a terminal: the one that trains saves first, and then ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ignore_signals(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal, a scheduler's SIGTERM every one of a job: the one that trains saves
+    first, and then ends its workers.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@rank_zero_only
+def _write_recipe(output: Path, recipe: Recipe) -> None:
+    with write_atomically(output / RECIPE) as temporary:
+        temporary.write_text(json.dumps(recipe.to_dict(), indent=1))
 
 
 def _must_be_of(output: Path, recipe: Recipe) -> None:
     """Raise `UsageError` if the run in ``output`` trains other weights; warn of all else that goes on otherwise."""
-    begun, asked = json.loads((output / RECIPE).read_text()), json.loads(json.dumps(recipe.to_dict()))
+    try:
+        begun = json.loads((output / RECIPE).read_text())
+    except (OSError, ValueError) as error:
+        best = output / f"{BEST}.safetensors"
+        raise UsageError(f"{output / RECIPE}: cannot be read ({first_line(error)}): what the run trained is not known; "
+                         f"begin anew in another folder, --start-from {best}") from error  # fmt: skip
+    asked = json.loads(json.dumps(recipe.to_dict()))
     model, wanted = begun.pop("model"), asked.pop("model")
     changed = [key for key in wanted if key in model and wanted[key] != model[key]]
     if changed:
         raise UsageError(f"{output}: begun with model.{changed[0]} = {model[changed[0]]}, not {wanted[changed[0]]}: "
                          "--resume needs the same model; begin anew in another folder")  # fmt: skip
     changed = [key for key in asked if key in begun and asked[key] != begun[key]]
-    if "frozen_blocks" in changed:
-        was, now = begun["frozen_blocks"], asked["frozen_blocks"]
-        raise UsageError(f"{output}: begun with frozen_blocks = {was}, not {now}: begin anew in another "
-                         "folder, with --start-from its weights")  # fmt: skip
+    for key in KEPT:
+        if key in changed:
+            raise UsageError(f"{output}: begun with {key} = {begun[key]}, not {asked[key]}: begin anew in another "
+                             "folder, with --start-from its weights")  # fmt: skip
     if others := sorted({*changed} - LENGTHS):
         warnings.warn(f"{output}: begun with another {', '.join(others)}: the run goes on with what is asked for now, "
                       "and its record says so for all steps", PseWarning, stacklevel=2)  # fmt: skip
@@ -212,12 +229,12 @@ def _speaker_encoder_of(weights: Path | None) -> str:
     return str(load_stack(weights)[1].get("speaker_encoder", "")) if weights else ""
 
 
-def _steps_done(checkpoint: Path) -> int:
-    """Optimiser steps behind a checkpoint; 0 if there is none."""
+def _drawn(checkpoint: Path) -> int:
+    """Mixtures drawn before a checkpoint, by all processes; 0 if there is none."""
     if not checkpoint.exists():
         return 0
     try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)[DRAWN])
     except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
         best = checkpoint.with_name("best.safetensors")
         raise UsageError(f"{checkpoint}: damaged ({first_line(error)}); train on from weights that are whole, in "

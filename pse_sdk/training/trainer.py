@@ -78,10 +78,22 @@ def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[ligh
         KeepLast(output / f"{LAST}.ckpt"),
     ]
     if recipe.patience:
-        callbacks.append(EarlyStopping(monitored(recipe), patience=recipe.patience, mode="max"))
+        callbacks.append(RegularEarlyStopping(recipe))
     if minutes is not None:
         callbacks.append(Budget(timedelta(minutes=minutes)))
     return callbacks
+
+
+class RegularEarlyStopping(EarlyStopping):
+    """Counts the regular validations, not the one that ends a run before its last step: it will go on."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(monitored(recipe), patience=recipe.patience, mode="max")
+        self.every = recipe.validate_every
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.global_step % self.every == 0:
+            super().on_validation_end(trainer, pl_module)
 
 
 class Budget(Timer):

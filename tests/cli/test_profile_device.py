@@ -79,6 +79,16 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     assert [p.name for p in tmp_path.iterdir()] == ["damaged.toml"]
 
 
+def test_of_two_files_of_one_name_each_is_compared_with_itself(run, tmp_path: Path) -> None:
+    mine, theirs = make_measured([1.0], sha256="mine"), make_measured([2.0], sha256="theirs")
+    save_table(make_device_table(mine, theirs), tmp_path / "a.toml")
+    save_table(make_device_table(theirs, mine), tmp_path / "b.toml")
+    code, text = run("profile-device", "--compare", tmp_path / "a.toml", tmp_path / "b.toml")
+    assert code == 0
+    assert "two different files" not in text
+    assert {line.split()[3] for line in text.splitlines() if line.strip()[:1].isdigit()} == {"1.00"}
+
+
 def test_two_tables_are_compared_by_their_ratios(run, tmp_path: Path) -> None:
     save_table(make_device_table(make_measured([1.0, 2.0])), tmp_path / "a.toml")
     faster = make_measured([0.5, 0.5], sha256="another")

@@ -25,12 +25,19 @@ def test_a_table_names_this_machine_and_how_it_was_measured(
     assert table.measured == (make_measured(),)
 
 
-def test_other_models_and_runtimes_stay_known_and_the_same_ones_are_replaced(tmp_path: Path) -> None:
+def test_other_models_and_runtimes_stay_known_and_the_same_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "device.toml"
-    old, other = make_measured([0.9], sha256="old"), make_measured(runtime="tflite")
+    old, other = make_measured([0.9]), make_measured(runtime="tflite")
     save_table(make_device_table(old, other), path)
-    new = make_measured([0.5], sha256="new")
+    new = make_measured([0.5])
     assert add_earlier(make_device_table(new), path).measured == (new, other)
+
+
+def test_of_files_of_one_name_the_last_three_stay_known(tmp_path: Path) -> None:
+    path = tmp_path / "device.toml"
+    for name in "abcd":
+        save_table(add_earlier(make_device_table(make_measured(sha256=name)), path), path)
+    assert [m.sha256 for m in read_table(path).measured] == ["d", "c", "b"]
 
 
 def test_what_was_measured_under_another_load_says_so(tmp_path: Path) -> None:

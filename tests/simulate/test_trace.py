@@ -133,6 +133,28 @@ def test_whatever_byte_is_changed_nothing_but_our_error_comes_out(tmp_path: Path
         assert load_trace(tmp_path / "x.npz").frames == 3
 
 
+def test_whatever_byte_of_an_arrays_header_is_changed_nothing_but_our_error_comes_out(file: Path) -> None:
+    original = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        header = bytearray(archive.read("slowdown.npy"))
+    for at in range(6, 80):
+        for to in (0, ord("("), ord("'"), ord("9"), 0xFF):
+            changed = header.copy()
+            changed[at] = to
+            rewrite(file, "slowdown", bytes(changed))
+            with contextlib.suppress(TraceError):
+                load_trace(file)
+            file.write_bytes(original)
+
+
+def test_a_number_that_no_float_holds_is_damage(file: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        head = json.loads(str(np.load(io.BytesIO(archive.read("head.npy")))))
+    rewrite(file, "head", npy(np.array(json.dumps({**head, "hop_s": 10**400}))))
+    with pytest.raises(TraceError, match="damaged"):
+        load_trace(file)
+
+
 class Trap:
     """Pickled, it would touch a file when it is loaded."""
 

@@ -103,11 +103,12 @@ def assert_same_weights(first: Path, second: Path) -> None:
         torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
 
 
-def test_ctrl_c_leaves_the_workers_to_the_process_that_saves() -> None:
+def test_ctrl_c_and_sigterm_leave_the_workers_to_the_process_that_saves() -> None:
     loaded = iter(DataLoader(range(12), 1, **training.loading(1, 1)))
     next(loaded)
     for worker in loaded._workers:
-        os.kill(worker.pid, signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(worker.pid, number)
     assert len(list(loaded)) == 11
 
 
@@ -119,6 +120,15 @@ def test_a_run_ends_when_validations_bring_no_gain_and_keeps_the_best(run: Run) 
     weights = run("a", "patience=2", "learning_rate=0.0", "steps=40", "ema=0.0")
     assert load_stack(weights)[1]["steps"] == 6
     assert load_stack(weights.with_name("best.safetensors"))[1]["steps"] == 2
+
+
+def test_stopping_a_run_by_hand_uses_up_no_patience(run: Run) -> None:
+    settings = ("patience=1", "learning_rate=0.0", "steps=12", "validate_every=5", "ema=0.0")
+    weights = run("a", *settings, minutes=0.0)
+    for _ in range(3):
+        run("a", *settings, minutes=0.0, resume=True)
+    run("a", *settings, resume=True)
+    assert load_stack(weights)[1]["steps"] == 10
 
 
 def test_the_best_weights_are_those_of_the_best_validation(run: Run) -> None:
@@ -229,12 +239,12 @@ def test_several_processes_draw_as_many_items_more_and_go_on_where_they_were(
             raise InterruptedError
         return real(folder, split, recipe, items, seed, first, voices, share)
 
-    run("a", "steps=2", "batch=3")
+    run("a", "steps=2", "batch=3")  # 6 mixtures
     monkeypatch.setattr(training, "mixtures", mixtures)
     for name, resume in (("b", False), ("a", True)):
         with pytest.raises(InterruptedError):
             run(name, "steps=5", "batch=3", processes=2, resume=resume)
-    assert drawn == [(30, 0), (30, 12)]
+    assert drawn == [(30, 0), (30, 6)]
 
 
 def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
@@ -259,8 +269,20 @@ def test_a_run_goes_on_as_it_began_or_says_what_is_other(run: Run, tmp_path: Pat
     run("a")
     with pytest.warns(PseWarning, match="begun with another batch, seed"):
         run("a", "steps=6", "batch=3", "seed=9", resume=True)
-    with pytest.raises(UsageError, match="begun with frozen_blocks = 0, not 1"):
-        run("a", "steps=8", "frozen_blocks=1", resume=True)
+    for setting, message in (
+        ("frozen_blocks=1", "begun with frozen_blocks = 0, not 1"),
+        ("learning_rate=0.1", "begun with learning_rate = 0.001, not 0.1"),
+        ("schedule='cosine'", "begun with schedule = linear, not cosine"),
+        ("patience=3", "begun with patience = 0, not 3"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            run("a", "steps=8", setting, resume=True)
+    recipe = tmp_path / "a" / "recipe.json"
+    kept = recipe.read_text()
+    recipe.write_text(kept[:40])
+    with pytest.raises(UsageError, match=r"recipe\.json: cannot be read .*--start-from"):
+        run("a", "steps=8", "batch=3", "seed=9", resume=True)
+    recipe.write_text(kept)
     last = tmp_path / "a" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.raises(UsageError, match=r"last\.ckpt: damaged .*--start-from"):

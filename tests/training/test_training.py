@@ -304,6 +304,13 @@ def test_a_stack_of_one_block_cannot_be_trained_to_change_its_depth() -> None:
 def test_a_recipe_without_a_loss_or_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="are all 0: nothing to learn"):
         load_recipe("toy", ["snr_weight=0", "spectral_weight=0"])
+    for settings, message in (
+        (["spectral_weight=0", "over_suppression=1.0"], "over_suppression is a part of the spectral loss"),
+        (["distillation=0.5", "heads=1"], "distillation needs the loss of a shallower head"),
+        (["switching=0.1", "model.norm='global'"], "cannot stream"),
+    ):
+        with pytest.raises(ProfileError, match=message):
+            load_recipe("toy", settings)
     (tmp_path / "r.toml").write_text("steps = 3")
     with pytest.raises(ProfileError, match=r"r\.toml: lacks 'model'"):
         load_recipe(str(tmp_path / "r.toml"))

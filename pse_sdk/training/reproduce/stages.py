@@ -31,12 +31,14 @@ class Trial:
     data : folder with ``index.csv``
     folder : where the stages of this method are kept
     share : of the voices, noises and rooms that training draws from
+    side_by_side : trials that run at a time, and share the cores that draw for a GPU
     """
 
     recipe: Recipe
     data: Path
     folder: Path
     share: float = 1.0
+    side_by_side: int = 1
 
     def part(self, steps: int, **changes: object) -> Recipe:
         """The recipe for so many steps; warm-up, decay and averaging in proportion; ``blocks`` changes the model."""
@@ -102,4 +104,4 @@ class Trial:
                 enable_model_summary=False,
                 callbacks=[ExponentialAverage(recipe.ema)],
             )
-            trainer.fit(module, DataLoader(drawn, recipe.batch, shuffle=False, **loading(None, 1)))
+            trainer.fit(module, DataLoader(drawn, recipe.batch, shuffle=False, **loading(None, self.side_by_side)))

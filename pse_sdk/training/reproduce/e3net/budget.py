@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import torch
+
 from pse_sdk.errors import UsageError
 
 # Shares of the budget in which the learning rate rises from, and falls to, almost nothing.
@@ -33,7 +35,8 @@ class Budget:
             raise UsageError("a budget must be more than nothing")
 
     def __str__(self) -> str:
-        return f"{self.minutes:g} minutes of processor time" if self.minutes else f"{self.steps} steps"
+        clock = "by the clock" if torch.cuda.is_available() else "of processor time"
+        return f"{self.minutes:g} minutes {clock}" if self.minutes else f"{self.steps} steps"
 
     def to_dict(self) -> dict[str, float | int | None]:
         return asdict(self)

@@ -40,7 +40,7 @@ def score(model: Model, pairs: Sequence[Pair]) -> dict[str, float]:
     scores: dict[str, float] = {}
     for name, values in gains.items():
         scores[f"{name}_gain"] = float(np.nanmean(values))
-        scores[f"{name}_gain_error"] = float(np.nanstd(values) / np.sqrt(np.count_nonzero(~np.isnan(values))))
+        scores[f"{name}_gain_error"] = float(np.nanstd(values, ddof=1) / np.sqrt(np.count_nonzero(~np.isnan(values))))
     scores["si_sdr"] = scores["si_sdr_gain"] + float(np.nanmean([pair.si_sdr for pair in pairs]))
     scores["pesq"] = scores["pesq_gain"] + float(np.nanmean([pair.pesq for pair in pairs]))
     return scores
