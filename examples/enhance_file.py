@@ -6,6 +6,8 @@ import soundfile
 
 import pse_sdk as sdk
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 noisy, rate = soundfile.read(sys.argv[1], dtype="float32")
 enhancer = sdk.Enhancer(profile="quality")
 clean = enhancer.enhance(noisy, sample_rate=rate)

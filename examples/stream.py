@@ -7,6 +7,8 @@ import soundfile
 
 import pse_sdk as sdk
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 noisy, rate = soundfile.read(sys.argv[1], dtype="float32")
 block = rate // 100
 with sdk.Enhancer(profile="balanced", sample_rate=rate) as enhancer:
@@ -25,3 +27,4 @@ with sdk.Enhancer(profile="balanced", sample_rate=rate) as enhancer:
     clean.append(enhancer.flush())
 # Without the latency at its start the output is aligned with the input.
 soundfile.write("stream-clean.wav", np.concatenate(clean)[enhancer.latency :], rate)
+print("written to stream-clean.wav")

@@ -5,7 +5,11 @@
 >>> clean = enhancer.enhance(noisy, sample_rate=44100)
 """
 
+import os
 from pathlib import Path
+
+# Official builds of ONNX Runtime (from 1.29 on) send telemetry unless this is set before the process first imports it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # In a checkout, where three subpackages lie beside this folder, Python started there finds this folder before what is
 # installed.

@@ -27,6 +27,7 @@ STREAMED_WAV_BYTES = 0x7FFF0000
 MAX_FRAMES = 1 << 40
 READABLE = {".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64", ".au", ".caf"}
 # libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
+KINDS = "WAV, FLAC, Ogg, Opus, MP3 or AIFF"
 WRITABLE = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
 
 
@@ -47,7 +48,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
         file = soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
         raise AudioError(
-            f"{path}: not a recording that can be read (WAV, FLAC, Ogg, Opus or MP3): {_reason(error)}; "
+            f"{path}: not a recording that can be read ({KINDS}): {_reason(error)}; "
             f"others have to be converted first, `ffmpeg -i {path.name} {path.stem}-converted.wav`"
         ) from error
     with file:
@@ -89,8 +90,15 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
             if soundfile.info(temporary).frames < written:
                 raise AudioError(f"{path}: could not be written whole; is the disk full?")
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: cannot be written ({_reason(error)}); is the disk full? else choose .wav, which "
-                         "takes any rate and number of channels") from error  # fmt: skip
+        raise AudioError(f"{path}: cannot be written ({_reason(error)}); {_way_out(path)}") from error
+
+
+def _way_out(path: Path) -> str:
+    if not os.access(path.parent, os.W_OK):
+        return f"you may not write to {path.parent}, choose another place"
+    if path.suffix.lower() == ".wav":
+        return "is the disk full?"
+    return "is the disk full? else choose .wav, which takes any rate and number of channels"
 
 
 def is_audio_name(path: Path) -> bool:
@@ -157,7 +165,7 @@ def _format_for(path: Path, like: soundfile.SoundFile) -> tuple[str, str]:
     wanted = path.suffix.lower().lstrip(".")
     container = {"": like.format, "aif": "AIFF", "opus": "OGG", "oga": "OGG"}.get(wanted, wanted.upper())
     if wanted and container not in WRITABLE.intersection(soundfile.available_formats()):
-        raise AudioError(f"{path}: unknown kind of file {path.suffix!r}; use .wav, .flac, .ogg, .opus or .mp3")
+        raise AudioError(f"{path}: unknown kind of file {path.suffix!r}; use .wav, .flac, .ogg, .opus, .mp3 or .aiff")
     if wanted == "opus":
         return container, "OPUS"
     same = like.subtype if soundfile.check_format(container, like.subtype) else None

@@ -18,6 +18,7 @@ CPU_HEADROOM = 0.02
 # Late frames are rare, and their share is known badly: going deeper needs much room.
 LATE_HEADROOM = 0.7
 MAX_BACKOFF = 64
+START = "expected to fit, nothing was measured yet"
 # A deeper network that lasted this many dwells was no mistake.
 SETTLED_DWELLS = 4
 
@@ -71,9 +72,9 @@ class DepthController:
         self._backoff = 1
         # The depth of the policy. The decision differs from it only in the frame after a late one.
         self._settled = profile.max_depth or len(costs)
-        self._decision = Decision(self._settled, "start")
+        self._decision = Decision(self._settled, START)
         self.set_profile(profile)
-        self._settle(*self._fit(self.deepest, "start"))
+        self._settle(*self._fit(self.deepest, START))
 
     def set_profile(self, profile: Profile) -> None:
         """Change the wishes; what was measured stays."""

@@ -308,5 +308,5 @@ def _checked_strength(strength_db: float | None) -> float | None:
     if strength_db is None:
         return None
     if not (isinstance(strength_db, Real) and not isinstance(strength_db, bool) and 0 <= strength_db <= 120):
-        raise UsageError(f"strength_db = {strength_db!r}: must be from 0 (no limit) to 120")
+        raise UsageError(f"strength_db = {strength_db!r}: must be a number from 0 (no limit) to 120")
     return float(strength_db)

@@ -166,7 +166,9 @@ def _must_take_voices(description: ModelDescription) -> None:
 
 
 def _check_level(audio: Float32, name: str) -> None:
-    rms = float(np.sqrt(np.mean(audio**2))) if len(audio) else 0.0
+    if not len(audio):
+        raise AudioError(f"{name}: holds no samples")
+    rms = float(np.sqrt(np.mean(audio**2)))
     level = 20 * np.log10(rms + 1e-9)
     if level < QUIETEST_DBFS:
         heard = f"its level is {level:.0f} dBFS" if rms else "there is nothing in it"

@@ -35,7 +35,8 @@ class PcmFormat:
     @classmethod
     def of(cls, block: npt.NDArray[Any]) -> PcmFormat:
         if block.dtype not in (np.int16, np.float32, np.float64):
-            raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples")
+            hint = "; of a file, what soundfile.read returns" if block.dtype.kind in "US" else ""
+            raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples{hint}")
         if block.ndim not in (1, 2):
             raise UsageError(f"audio of shape {block.shape}: give [samples] or [samples, channels]")
         channels = 1 if block.ndim == 1 else block.shape[1]

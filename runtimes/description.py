@@ -92,6 +92,9 @@ def read_description(metadata: Mapping[str, str], where: str) -> ModelDescriptio
         raise ModelError(f"{where}: not a pse-sdk model (no {FORMAT_KEY} in its metadata); "
                          "`pse export` makes one")  # fmt: skip
     must_be_known(version, where)
+    if DESCRIPTION_KEY not in metadata:
+        raise ModelError(f"{where}: no model that enhances (no {DESCRIPTION_KEY} in its metadata); perhaps a speaker "
+                         "encoder")  # fmt: skip
     try:
         description = ModelDescription(**known_fields(ModelDescription, json.loads(metadata[DESCRIPTION_KEY])))
         _check(description)

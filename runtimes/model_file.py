@@ -17,7 +17,8 @@ def existing(path: Path | str) -> Path:
 
 def not_loaded(path: Path, library: str, error: Exception) -> ModelError:
     """``library`` refused the file: the first line of its ``error``, as the rest is of its own code."""
-    return ModelError(f"{path}: {library} cannot load it ({first_line(error)})")
+    return ModelError(f"{path}: {library} cannot load it ({first_line(error)}); if it is damaged or incomplete, copy, "
+                      "download or export it again")  # fmt: skip
 
 
 def not_as_described(path: Path, what: str) -> ModelError:

@@ -10,6 +10,9 @@ from pse_sdk.runtimes.base import Float32, check_depths, check_speaker
 from pse_sdk.runtimes.description import ModelDescription, read_description
 from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
 
+# Windows, where pse_sdk's environment variable does not reach everything.
+ort.disable_telemetry_events()
+
 INPUTS = {"windows", "depth", "head", "speaker", "hidden", "cell"}
 OUTPUTS = {"enhanced", "hidden_out", "cell_out"}
 

@@ -268,6 +268,11 @@ def test_a_depth_that_does_not_exist_is_refused(enhancer: sdk.Enhancer, depth: o
         enhancer.set_depth(depth)  # type: ignore[arg-type]
 
 
+def test_a_files_name_is_not_taken_for_its_samples(enhancer: sdk.Enhancer) -> None:
+    with pytest.raises(sdk.UsageError, match=r"float64 samples; of a file, what soundfile\.read returns"):
+        enhancer.enhance("noisy.flac")  # type: ignore[arg-type]
+
+
 def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:
     with pytest.raises(sdk.UsageError, match="depths 1 to 3"):
         sdk.Enhancer("fixed-4", model=tiny_model)

@@ -47,7 +47,7 @@ def test_level_silence_and_length_hardly_change_the_embedding_and_another_voice_
         (voice(1.2), r"only 1\.\d s of speech in 1\.7 s; at least 2 s"),
         (np.zeros(5 * SAMPLE_RATE, np.float32), "too quiet to enrol .there is nothing in it"),
         (1e-4 * voice(5), r"its level is -\d+ dBFS, at least -60 dBFS"),
-        (np.zeros(0, np.float32), "too quiet"),
+        (np.zeros(0, np.float32), "holds no samples"),
         (np.clip(20 * voice(5), -1, 1), r"\d+\.\d% of the samples are clipped"),
     ],
     ids=["short", "silent", "quiet", "empty", "clipped"],

@@ -17,7 +17,9 @@ from pse_sdk.errors import PseError, UsageError
 
 
 def enhance(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Recordings, or folders of them.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="IN...", readable=False, help="Recordings, or folders of them.")
+    ],
     output: Annotated[
         str | None,
         typer.Option(
@@ -71,8 +73,7 @@ def enhance(
                 took = time.perf_counter() - started
                 written.add(file_identity(job.target))
                 progress.console.print(
-                    f"{job.source} -> {job.target}  {seconds:.1f} s in {took:.1f} s "
-                    f"({_rounded(seconds / took)}x real time), depth {shown} of {enhancer.max_depth}, "
+                    f"{job.source} -> {job.target}  {_speed(seconds, took)}, depth {shown} of {enhancer.max_depth}, "
                     f"{enhancer.runtime}",
                     markup=False, highlight=False,
                 )  # fmt: skip
@@ -103,8 +104,12 @@ def _enhance_file(enhancer: Enhancer, job: Job, progress: Progress, task: TaskID
         return done / float(source.samplerate)
 
 
-def _rounded(factor: float) -> str:
-    return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
+def _speed(seconds: float, took: float) -> str:
+    if seconds < 1:  # what starting takes would be taken for the speed
+        return f"{1000 * seconds:.3g} ms"
+    factor = seconds / took
+    rounded = f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
+    return f"{seconds:.1f} s in {took:.1f} s ({rounded}x real time)"
 
 
 def _progress(console: Console) -> Progress:

@@ -16,7 +16,9 @@ from pse_sdk.errors import AudioError, UsageError
 
 
 def enroll(
-    recording: Annotated[Path, typer.Argument(metavar="IN", help="A recording of one voice, 5 to 10 s of speech.")],
+    recording: Annotated[
+        Path, typer.Argument(metavar="IN", readable=False, help="A recording of one voice, 5 to 10 s of speech.")
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Voice profile to write; IN with .voice if not given.")
     ] = None,

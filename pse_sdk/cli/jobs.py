@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_sdk.audio import is_audio_name
+from pse_sdk.audio import KINDS, is_audio_name
 from pse_sdk.errors import UsageError
 
 SUFFIX = "-clean"
@@ -41,10 +41,14 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
         if file_identity(job.target) in sources:
             raise UsageError(f"{job.target} is an input too: choose another output, so that no recording is lost")
         if targets[file_identity(job.target)] > 1:
-            raise UsageError(f"two recordings would be written to {job.target}: enhance them one by one")
+            raise UsageError(f"two recordings would be written to {job.target}: give each folder an output of its own")
     if folder is not None:
         for parent in {job.target.parent for job in jobs}:
-            parent.mkdir(parents=True, exist_ok=True)
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"{parent}: the folder cannot be made ({error.strerror}); choose another output"
+                                 ) from error  # fmt: skip
     return jobs
 
 
@@ -65,6 +69,9 @@ def _folder(inputs: Sequence[Path], output: str | None) -> Path | None:
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path
     if len(inputs) == 1 and not inputs[0].is_dir():
+        if not path.suffix and not path.exists():
+            raise UsageError(f"{output}: a file's name needs an ending, `-o {output}{inputs[0].suffix}`; a folder's a "
+                             f"slash, `-o {output}/`")  # fmt: skip
         return None
     if path.exists():
         raise UsageError(f"{output} is a file: several recordings need a folder to go to")
@@ -107,8 +114,8 @@ def _recordings(given: Path, output: Path | None) -> list[Path]:
     ]
     if not found:
         raise UsageError(
-            f"{given}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF; others, such as .m4a, have to "
-            "be converted first: ffmpeg -i IN.m4a OUT.wav)"
+            f"{given}: no recordings in this folder ({KINDS}; others, such as .m4a, have to be converted first: "
+            "ffmpeg -i IN.m4a OUT.wav)"
         )
     return found
 

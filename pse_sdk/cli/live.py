@@ -116,9 +116,11 @@ def _say(console: Console, line: str) -> None:
     console.print(f"{time.strftime('%H:%M:%S')} {line}", markup=False)
 
 
-def _devices() -> Table:
+def _devices() -> Table | str:
+    if not (found := list_devices()):
+        return "no microphone or loudspeaker found (docs/live.md has virtual ones)"
     table = Table("", "device", "in", "out", "rate", "default")
-    for d in list_devices():
+    for d in found:
         default = ", ".join(w for w, on in (("input", d.default_input), ("output", d.default_output)) if on)
         table.add_row(str(d.index), d.name, str(d.inputs), str(d.outputs), f"{d.rate} Hz", default)
     return table

@@ -110,7 +110,9 @@ def run() -> None:
         message = error.format_message().rstrip(".")
         if not message:  # `pse` alone: the help was printed
             sys.exit(error.exit_code)
-        _complain(f"{message}; `pse --help` tells more", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "pse"
+        _complain(f"{message}{'' if message.endswith('?') else ';'} `{command} --help` tells more", error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", INTERRUPTED)
 

@@ -28,7 +28,9 @@ Result = tuple[LoadTrace, dict[str, tuple[Replay, Scores]]]
 def simulate(
     traces: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TRACE]...", help=f"Synthetic ones ({', '.join(LIBRARY)}) or files; all synthetic."),
+        typer.Argument(
+            metavar="[TRACE]...", help=f"Synthetic ones ({', '.join(LIBRARY)}) or files; all synthetic ones if none."
+        ),
     ] = None,
     profile: Annotated[str, typer.Option(help="battery, balanced, quality, fixed-N, or a .toml file.")] = "balanced",
     seed: Annotated[int, typer.Option(min=0, help="Another instance of the synthetic traces.")] = 0,
@@ -64,7 +66,7 @@ def _trace(name: str, seed: int) -> LoadTrace:
     if name in LIBRARY:
         return synthetic_trace(name, seed)
     if not name.endswith(SUFFIX):
-        raise TraceError(f"unknown trace {name!r}: choose of {', '.join(LIBRARY)}, or give a {SUFFIX} file")
+        raise TraceError(f"unknown trace {name!r}: choose one of {', '.join(LIBRARY)}, or give a {SUFFIX} file")
     # Called as it was asked for: two recordings may bear one name, or that of a synthetic trace.
     return dataclasses.replace(load_trace(Path(name)), name=name)
 
@@ -78,9 +80,10 @@ def _must_fit(profile: Profile, trace: LoadTrace) -> None:
 def _table(results: list[Result], profile: str) -> Table:
     table = Table(
         title=Text(f"profile {profile}"), title_justify="left", box=None, padding=(0, 0, 0, 1), caption_justify="left",
-        caption="avoid.: late, but not at the least depth; row: most of those in a row; oracle: mean depth, of the "
-        "oracle's; dips: for at most 3 frames; react: frames; recov: s. Red: beyond the target (0.1 %, 1 in a row, "
-        "90 %, 6 changes/min under a steady load, 2 frames, 2 s)",
+        caption="avoid.: late, but not at the least depth; row: the longest run of those; oracle: mean depth, as a "
+        "share of the oracle's; dips: depth lost for at most 3 frames; react: frames until less runs; recov: seconds "
+        "until it is as deep again. Red: beyond the target (0.1 %, 1 in a row, 90 %, 6 changes/min under a steady "
+        "load, 2 frames, 2 s)",
     )  # fmt: skip
     table.add_column("")
     for heading in ("late %", "avoid.%", "row", "depth", "oracle%", "chg/min", "dips", "CPU %", "react", "recov"):

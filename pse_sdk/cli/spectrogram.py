@@ -22,7 +22,9 @@ FLOOR_DB = -90
 
 
 def spectrogram(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A recording; its first minute is shown.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", readable=False, help="A recording; its first minute is shown.")
+    ],
     output: Annotated[
         Path | None, typer.Argument(metavar="[OUT]", help="The picture; IN with .png if not given.")
     ] = None,

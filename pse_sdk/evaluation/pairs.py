@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_sdk.audio import is_audio_name
+from pse_sdk.audio import KINDS, is_audio_name
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.evaluation.items import Item, Label, length_in_seconds, read_mono
 
@@ -87,7 +87,7 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
                 raise UsageError(f"{path} and {found[name].name} have the same name: keep one of them")
             found[name] = path
     if not found:
-        raise UsageError(f"{folder}: no recordings in this folder (WAV, FLAC, Ogg, Opus, MP3, AIFF)")
+        raise UsageError(f"{folder}: no recordings in this folder ({KINDS})")
     return found
 
 

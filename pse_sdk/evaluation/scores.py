@@ -129,7 +129,7 @@ def choose_metrics(asked: Iterable[str], has_targets: bool, has_words: bool) -> 
     chosen = tuple(dict.fromkeys(asked)) or default + (("wer",) if has_words else ())
     for key in chosen:
         if key not in METRICS:
-            raise UsageError(f"unknown metric {key!r}: choose of {', '.join(METRICS)}")
+            raise UsageError(f"unknown metric {key!r}: choose one of {', '.join(METRICS)}")
         metric = METRICS[key]
         if metric.needs_target and not has_targets:
             raise UsageError(f"{key} needs clean recordings to compare with: give --clean, or leave it out")

@@ -52,7 +52,7 @@ def recording(path: Path, seconds: float = 0.5, rate: int = 16000, channels: int
 
 
 def test_a_file_is_enhanced_beside_itself(run, tmp_path: Path) -> None:
-    source = recording(tmp_path / "call.flac", rate=44100, channels=2)
+    source = recording(tmp_path / "call.flac", seconds=1.0, rate=44100, channels=2)
     code, text = run("enhance", source)
     assert code == 0
     assert "x real time" in text
@@ -117,9 +117,12 @@ def test_a_file_that_breaks_off_leaves_nothing(run, tmp_path: Path) -> None:
         (["--depth", "x"], 2, "--depth"),
         (["--model", "huge"], 1, "unknown model 'huge'"),
         (["--model", "gone.onnx"], 1, "no model file at gone.onnx"),
-        (["--strength-db", "-3"], 1, "must be from 0"),
+        (["--strength-db", "-3"], 1, "must be a number from 0"),
         (["-o", "a.wav"], 1, "is an input too"),
         (["-o", "no/such/b.wav"], 1, "there is no folder"),
+        (["-o", "cleaned"], 1, "a file's name needs an ending, `-o cleaned.wav`; a folder's a slash, `-o cleaned/`"),
+        (["-o", "a.wav/b/"], 1, "a.wav/b: the folder cannot be made (Not a directory)"),
+        (["--profil", "battery"], 2, "`pse enhance --help` tells more"),
         (["-o", "b.xyz"], 1, "unknown kind of file"),
         (["-o", "-"], 1, "standard input and output are not supported"),
         (["-"], 1, "standard input and output are not supported"),

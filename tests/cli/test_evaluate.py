@@ -177,7 +177,7 @@ def test_the_list_of_mixtures_is_written_for_other_systems(run, data: Path, tmp_
         (["gone.onnx"], "gone.onnx"),
         (["a=small", "a=small"], "two systems are called 'a'"),
         (["small", "--depth", 9], "no depth 9; it has 1 to 5"),
-        (["small", "--metrics", "mos"], "unknown metric 'mos': choose of si_sdr, pesq"),
+        (["small", "--metrics", "mos"], "unknown metric 'mos': choose one of si_sdr, pesq"),
         (["small", "--metrics", "wer"], "give --transcripts"),
         (["small", "--plot", "r.bmp"], "pictures are written as"),
         (["small", "-o", "gone/r.json"], "there is no folder gone"),

@@ -56,7 +56,7 @@ def test_a_picture_is_drawn(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["simulate", "weekday"], "unknown trace 'weekday': choose of idle, busy,"),
+        (["simulate", "weekday"], "unknown trace 'weekday': choose one of idle, busy,"),
         (["simulate", "gone.npz"], "gone.npz: no such file"),
         (["simulate", "foreign.npz"], "foreign.npz: not a load trace"),
         (["simulate", "idle", "--profile", "turbo"], "unknown profile 'turbo'"),

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +151,12 @@ def test_depths_that_a_model_does_not_have_are_refused(tiny_model: Path, asked: 
         stream.step(np.zeros((1, 32), np.float32), *asked)
     with pytest.raises(ValueError, match=r"speaker of shape \(1,\)"):
         stream.set_speaker(np.ones(1, np.float32))
+
+
+def test_onnx_runtime_sends_nothing_and_leaves_no_identifier(tiny_model: Path, tmp_path: Path) -> None:
+    script = f"import pse_sdk; pse_sdk.Enhancer(model={str(tiny_model)!r}, runtime='onnx')"
+    # Its telemetry is off where it takes the machine for a CI server.
+    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY", "GITHUB_ACTIONS")}
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], env={**kept, **home}, check=True, timeout=60)
+    assert [path for path in tmp_path.rglob("*") if "onnxruntime" in str(path).lower()] == []
