@@ -93,7 +93,7 @@ def test_a_budget_is_either_minutes_or_steps(wrong: dict[str, float]) -> None:
 def test_the_noisy_input_itself_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pesq")
     mixture = OneMixture()
-    long = [(np.tile(mixture.noisy, 2), np.tile(mixture.target, 2))]
+    long = 2 * [(np.tile(mixture.noisy, 2), np.tile(mixture.target, 2))]
     monkeypatch.setattr("pse_sdk.training.reproduce.e3net.quality.enhance", lambda _, noisy: noisy)
     gains = score(make(SIXTEEN_KHZ, seed=0), score_noisy(long))
     assert gains["si_sdr_gain"] == pytest.approx(0, abs=1e-4)
