@@ -26,8 +26,9 @@ STREAMED_WAV_BYTES = 0x7FFF0000
 # What libsndfile takes for the length of a FLAC file that was written to a pipe is far above this.
 MAX_FRAMES = 1 << 40
 READABLE = {".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64", ".au", ".caf"}
-# libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
+# Those that messages name.
 KINDS = "WAV, FLAC, Ogg, Opus, MP3 or AIFF"
+# libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
 WRITABLE = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
 
 

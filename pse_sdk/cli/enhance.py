@@ -49,7 +49,8 @@ def enhance(
     jobs = plan(inputs, output)
     enhancer = Enhancer(profile, model=model, runtime=runtime, strength_db=strength_db, voice=voice)
     enhancer.set_depth(depth)
-    shown = depth if depth is not None else enhancer.profile.max_depth or enhancer.max_depth
+    deepest = min(enhancer.profile.max_depth or enhancer.max_depth, enhancer.max_depth)
+    shown = deepest if depth is None else depth
     console = Console(stderr=True, soft_wrap=True)
     failed: list[Path] = []
     written: set[object] = set()

@@ -51,6 +51,13 @@ def recording(path: Path, seconds: float = 0.5, rate: int = 16000, channels: int
     return path
 
 
+def test_a_profile_that_allows_more_blocks_than_there_are_takes_all(run, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text("max_depth = 9")
+    code, text = run("enhance", recording(tmp_path / "a.wav"), "--profile", tmp_path / "p.toml")
+    assert code == 0
+    assert "depth 3 of 3" in text
+
+
 def test_a_file_is_enhanced_beside_itself(run, tmp_path: Path) -> None:
     source = recording(tmp_path / "call.flac", seconds=1.0, rate=44100, channels=2)
     code, text = run("enhance", source)
