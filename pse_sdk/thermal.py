@@ -40,7 +40,8 @@ def relieve(
     clock : over its maximum, 0..1
     most : levels that there are to take off
     """
-    before = replace(before, levels=min(before.levels, most))  # after a change of profile there may be fewer
+    if before.levels > most:  # after a change of profile; not a copy for every frame
+        before = replace(before, levels=most)
     if heat is None and clock is None:
         return NONE  # what was read once and no longer is known must not limit for ever
     working = cpu is not None and cpu >= WORKING

@@ -237,8 +237,8 @@ def _drawn(checkpoint: Path) -> int:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)[DRAWN])
     except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
         best = checkpoint.with_name("best.safetensors")
-        raise UsageError(f"{checkpoint}: damaged ({first_line(error)}); train on from weights that are whole, in "
-                         f"another folder: --start-from {best}") from error  # fmt: skip
+        raise UsageError(f"{checkpoint}: damaged, or of another version ({first_line(error)}); train on from weights "
+                         f"that are whole, in another folder: --start-from {best}") from error  # fmt: skip
 
 
 def save_averaged(checkpoint: Path, recipe: Recipe, path: Path, speaker_encoder: str = "") -> None:
