@@ -17,11 +17,12 @@ After 4.4 s of digital silence (28 onsets): states kept -0.1 dB, all states from
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from pse_sdk.level import level_db
 
 Float32 = npt.NDArray[np.float32]
 
@@ -71,8 +72,3 @@ class SpeechDetector:
         speaks = after > max(self._loudest - RANGE_DB, before - SUPPRESSED_DB, LEAST_DB)
         self.quiet = 0 if speaks else self.quiet + 1
         return speaks
-
-
-def level_db(samples: Float32) -> float:
-    """Mean power in dB of full scale; -120 for digital silence."""
-    return 10 * math.log10(float(np.dot(samples, samples)) / len(samples) + 1e-12)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pse_sdk as sdk
+from pse_sdk.level import level_db
 from pse_sdk.load import Clocks
-from pse_sdk.silence import LEAST_DB, RANGE_DB, SUPPRESSED_DB, SpeechDetector, level_db
+from pse_sdk.silence import LEAST_DB, RANGE_DB, SUPPRESSED_DB, SpeechDetector
 from tests.conftest import cut
 
 Make = Callable[..., np.ndarray]
@@ -22,11 +23,6 @@ IDLE = Clocks(lambda: 0.0, lambda: 0.0)
 
 def window(db: float) -> np.ndarray:
     return np.full((1, 320), 10 ** (db / 20), np.float32)
-
-
-def test_the_level_is_in_db_of_full_scale() -> None:
-    assert level_db(window(-20.0)[0]) == pytest.approx(-20, abs=1e-3)
-    assert level_db(np.zeros(320, np.float32)) == pytest.approx(-120)
 
 
 def test_speech_is_what_the_model_lets_through() -> None:
@@ -147,7 +143,7 @@ def test_states_wait_while_there_is_digital_silence(
 def test_after_long_digital_silence_the_model_begins_anew(
     tiny_model: Path, speechlike: Make, seconds: float, depth: int, sizes: list[int]
 ) -> None:
-    before, after = speechlike(30 * HOP, 1) + 0.01, speechlike(30 * HOP, 2) + 0.01
+    before, after = speechlike(30 * HOP, 1) + 0.05, speechlike(30 * HOP, 2) + 0.05
     silence = np.zeros(int(seconds * 100) * HOP, np.float32)
     enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
     signal = np.concatenate([before, silence, after])

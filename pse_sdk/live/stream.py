@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pse_sdk.enhancer import Enhancer
+from pse_sdk.level import level_db
 from pse_sdk.live.device import Float32
 from pse_sdk.live.ring import TimedRing
-from pse_sdk.silence import level_db
 
 # Input older than this, or than the cushion, when it is its turn is left out: its output would come too late, and
 # catching up makes a slow machine slower.
