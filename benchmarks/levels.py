@@ -1,9 +1,10 @@
 """How much is gained where recordings are quieter or louder than usual: by the model alone, and in an `Enhancer`.
 
-    PSE_DATA=... python benchmarks/levels.py model.safetensors [--items 50]
+    pse export small small.safetensors
+    PSE_DATA=... python benchmarks/levels.py small.safetensors [--model small] [--items 50]
 
 The mixtures of `pse evaluate` (dry, 5 s, -5 to 15 dB), scaled to other levels than their -25 dBFS and cut off at full
-scale. An `Enhancer` lifts what is quiet and lowers what is loud (`pse_sdk.level`), with the same weights.
+scale. An `Enhancer` of a file of the same weights lifts what is quiet and lowers what is loud (`pse_sdk.level`).
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ LEVELS_DBFS = (-65, -55, -45, -35, -25, -15, -5)
 
 def main(
     weights: Annotated[Path, typer.Argument(help="model.safetensors of a training run, or `pse export NAME`'s.")],
+    model: Annotated[str, typer.Option(help="Bundled model, or file, for the Enhancer.")] = "small",
     items: Annotated[int, typer.Option(help="Mixtures.")] = 50,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
 ) -> None:
     """Print the table."""
     stack = load_stack(weights)[0]
     depths = (1, stack.config.blocks)
-    enhancers = [sdk.Enhancer(f"fixed-{depth}", model=weights, runtime="torch") for depth in depths]
+    enhancers = [sdk.Enhancer(f"fixed-{depth}", model=model) for depth in depths]
 
     def alone(noisy: Samples) -> list[Samples]:
         with torch.inference_mode():

@@ -1,0 +1,68 @@
+"""What a model gains from the seconds that it has heard before: recordings of 10 s, scored 2.5 s at a time.
+
+    PSE_DATA=... python benchmarks/context.py model.safetensors [--items 64]
+
+Dry mixtures of held-out speakers and noises at -5 to 15 dB. The last 2.5 s are also enhanced on their own: what they
+gain less by that is what the model knew of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.training.data import SAMPLE_RATE, data_folder
+from pse_sdk.training.metrics import si_sdr
+from pse_sdk.training.remix import Batch
+from pse_sdk.training.train import VALID, mixtures
+
+PARTS, PART_S = 4, 2.5
+SEED = 7
+
+
+@torch.inference_mode()
+def main(
+    weights: Annotated[Path, typer.Argument(help="model.safetensors of a training run, or `pse export NAME`'s.")],
+    items: Annotated[int, typer.Option(help="Mixtures.")] = 64,
+    data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
+) -> None:
+    """Print the table."""
+    stack = load_stack(weights)[0]
+    depths = (1, stack.config.blocks)
+    recipe = dataclasses.replace(VALID, seconds=PARTS * PART_S, snr_db=(-5.0, 15.0), clean=0, silent=0)
+    loader = DataLoader(mixtures(data_folder(data), "valid", recipe, items, SEED), 8)
+    length = int(PART_S * SAMPLE_RATE)
+    gains = []
+    for batch in track(loader, "mixtures"):
+        alone = stack.forward_depths(batch.noisy[:, -length:], depths)
+        whole = stack.forward_depths(batch.noisy, depths)
+        gains.append(torch.stack([
+            torch.stack([*(_gain(batch, y, length, k) for k in range(PARTS)), _gain(batch, last, length, PARTS - 1)])
+            for y, last in zip(whole, (F.pad(y, ((PARTS - 1) * length, 0)) for y in alone), strict=True)
+        ]))  # fmt: skip
+    table = Table("SI-SDR gain, dB", *(f"depth {depth}" for depth in depths))
+    names = [*(f"{PART_S * k:g} to {PART_S * (k + 1):g} s" for k in range(PARTS)), "the last, on its own"]
+    for name, means in zip(names, torch.cat(gains, 2).mean(2).t().tolist(), strict=True):
+        table.add_row(name, *(f"{gain:.2f}" for gain in means))
+    Console().print(table)
+
+
+def _gain(batch: Batch, output: Tensor, length: int, part: int) -> Tensor:
+    """SI-SDR gain in dB over one part of the recordings, [batch]."""
+    noisy, target, enhanced = (x[:, part * length : (part + 1) * length] for x in (batch.noisy, batch.target, output))
+    return si_sdr(enhanced, target) - si_sdr(noisy, target)
+
+
+if __name__ == "__main__":
+    typer.run(main)
