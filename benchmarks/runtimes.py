@@ -82,15 +82,15 @@ def _candidates(model: Path) -> list[Candidate]:
 def _bytes_read(d: ModelDescription, depth: int) -> int:
     """Bytes of the weights that a depth uses, as they lie in memory while it runs.
 
-    fp16 is a storage format: both runtimes expand it when they load. In int8 the two filterbanks are floats; the few
+    fp16 is a storage format: both runtimes expand it when they load. In int8 the two filterbanks and the mask are floats; the few
     biases and scales, which are too, are counted as bytes, so that the floor is rather too low than too high.
     """
     # The projection of the embedding runs once, at enrolment.
     parameters = d.parameters[depth - 1] - d.speaker_dim * d.channels
     if d.precision != "int8":
         return 4 * parameters
-    filterbanks = 2 * int(d.architecture["filters"]) * d.window
-    return parameters + 3 * filterbanks
+    floats = int(d.architecture["filters"]) * (2 * d.window + d.channels)
+    return parameters + 3 * floats
 
 
 def _take_turn(candidate: Candidate, empty: Callable[[], float], keep: bool) -> None:

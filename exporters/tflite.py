@@ -32,9 +32,9 @@ from pse_sdk.models.config import must_stream
 from pse_sdk.models.stack import BloomStack
 
 MATRIX = qtyping.TFLOperationName.FULLY_CONNECTED
-# The encoder's and the decoders' matrices, by the names of what they compute. As in the ONNX exporter they stay
-# floating-point in int8: it costs 8 us a frame and takes 10 dB off the error.
-FILTERBANKS = ".*(features|enhanced)_output"
+# The encoder's, the decoders' and the masks' matrices, by the names of what they compute. As in the ONNX exporter they
+# stay floating-point in int8: the filterbanks take 8 us a frame for it and 10 dB off the error.
+IN_FLOAT = r".*(features_output|enhanced_output|Linear_mask;\d+)"
 HALF = qtyping.OpQuantizationConfig(
     weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
     compute_precision=qtyping.ComputePrecision.FLOAT,
@@ -103,7 +103,7 @@ def _quantise(content: bytes, precision: Precision) -> bytes:
     recipe = quantizer.Quantizer(content)
     if precision == "int8":
         recipe.add_dynamic_config(".*", MATRIX, num_bits=8)
-    halves = FILTERBANKS if precision == "int8" else ".*"
+    halves = IN_FLOAT if precision == "int8" else ".*"
     recipe.update_quantization_recipe(halves, MATRIX, HALF, quantizer.AlgorithmName.FLOAT_CASTING)
     return bytes(recipe.quantize().quantized_model)
 

@@ -70,6 +70,15 @@ def test_smaller_precisions_are_close_and_smaller(tmp_path: Path, precision: str
     assert parity.check_parity(stack, tmp_path / f"{precision}.onnx", 20) < 90
 
 
+def test_a_channel_that_towers_over_the_others_costs_int8_nothing(tmp_path: Path) -> None:
+    # Deep in a trained stack two or three channels of the running sum are fifty times as large as the rest.
+    stack = make_stack(TINY.replace(channels=96, hidden=256))
+    with torch.no_grad():
+        stack.blocks[-1].reduce.bias[3] = 50.0
+    export_onnx(stack, tmp_path / "m.onnx", name="m", precision="int8")
+    assert parity.check_parity(stack, tmp_path / "m.onnx", 1) > 42
+
+
 def test_the_speaker_input_equals_the_projection_in_torch(tmp_path: Path) -> None:
     stack = make_stack(TINY.replace(speaker_dim=8))
     export_onnx(stack, tmp_path / "m.onnx", name="m", precision="fp32")

@@ -49,7 +49,7 @@ def test_a_file_that_differs_from_torch_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_filterbanks_of_an_int8_file_stay_float(converted: bytes) -> None:
+def test_the_filterbanks_and_masks_of_an_int8_file_stay_float(converted: bytes) -> None:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
@@ -58,6 +58,7 @@ def test_the_filterbanks_of_an_int8_file_stay_float(converted: bytes) -> None:
     stored = {tuple(np.array(t.shape)): t.type for t in constants}
     assert stored[WIDE.filters, WIDE.window] == schema.TensorType.FLOAT16  # the encoder
     assert stored[WIDE.window, WIDE.filters] == schema.TensorType.FLOAT16  # a decoder
+    assert stored[WIDE.filters, WIDE.channels] == schema.TensorType.FLOAT16  # a mask
     assert stored[4 * WIDE.channels, WIDE.channels] == schema.TensorType.INT8  # an LSTM
 
 
