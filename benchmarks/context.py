@@ -3,12 +3,14 @@
     PSE_DATA=... python benchmarks/context.py model.safetensors [--items 64]
 
 Dry mixtures of held-out speakers and noises at -5 to 15 dB. The last 2.5 s are also enhanced on their own: what they
-gain less by that is what the model knew of them.
+gain less by that is what the model knew of them. And the first 2.5 s after some of the recording was heard backwards,
+as a warm start does (`pse_sdk/recording.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,12 +24,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from pse_sdk.models.checkpoint import load_stack
+from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import SAMPLE_RATE, data_folder
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.remix import Batch
 from pse_sdk.training.train import VALID, mixtures
 
 PARTS, PART_S = 4, 2.5
+HEARD_S = (1.0, 2.5, 5.0, 10.0)  # backwards, before the beginning
 SEED = 7
 
 
@@ -43,7 +47,7 @@ def main(
     recipe = dataclasses.replace(VALID, seconds=PARTS * PART_S, snr_db=(-5.0, 15.0), clean=0, silent=0)
     loader = DataLoader(mixtures(data_folder(data), "valid", recipe, items, SEED), 8)
     length = int(PART_S * SAMPLE_RATE)
-    gains = []
+    gains, warm = [], []
     for batch in track(loader, "mixtures"):
         alone = stack.forward_depths(batch.noisy[:, -length:], depths)
         whole = stack.forward_depths(batch.noisy, depths)
@@ -51,11 +55,20 @@ def main(
             torch.stack([*(_gain(batch, y, length, k) for k in range(PARTS)), _gain(batch, last, length, PARTS - 1)])
             for y, last in zip(whole, (F.pad(y, ((PARTS - 1) * length, 0)) for y in alone), strict=True)
         ]))  # fmt: skip
+        warm.append(torch.stack([_warm_gains(stack, batch, depths, length, int(s * SAMPLE_RATE)) for s in HEARD_S], 1))
     table = Table("SI-SDR gain, dB", *(f"depth {depth}" for depth in depths))
     names = [*(f"{PART_S * k:g} to {PART_S * (k + 1):g} s" for k in range(PARTS)), "the last, on its own"]
-    for name, means in zip(names, torch.cat(gains, 2).mean(2).t().tolist(), strict=True):
-        table.add_row(name, *(f"{gain:.2f}" for gain in means))
+    names += [f"the first, {heard:g} s heard before" for heard in HEARD_S]
+    means = torch.cat([torch.cat(gains, 2), torch.cat(warm, 2)], 1).mean(2).t().tolist()
+    for name, row in zip(names, means, strict=True):
+        table.add_row(name, *(f"{gain:.2f}" for gain in row))
     Console().print(table)
+
+
+def _warm_gains(stack: BloomStack, batch: Batch, depths: Sequence[int], length: int, heard: int) -> Tensor:
+    """Gain over the first part where ``heard`` samples were heard backwards before it, [depths, batch]."""
+    first = torch.cat([batch.noisy[:, :heard].flip(1), batch.noisy[:, :length]], 1)
+    return torch.stack([_gain(batch, y[:, heard:], length, 0) for y in stack.forward_depths(first, depths)])
 
 
 def _gain(batch: Batch, output: Tensor, length: int, part: int) -> Tensor:

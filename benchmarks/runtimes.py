@@ -82,8 +82,8 @@ def _candidates(model: Path) -> list[Candidate]:
 def _bytes_read(d: ModelDescription, depth: int) -> int:
     """Bytes of the weights that a depth uses, as they lie in memory while it runs.
 
-    fp16 is a storage format: both runtimes expand it when they load. In int8 the two filterbanks and the mask are floats;
-    the few biases and scales, which are too, are counted as bytes, so that the floor is rather too low than too high.
+    fp16 is a storage format: both runtimes expand it when they load. In int8 filterbanks and masks are floats; the
+    few biases and scales, which are too, are counted as bytes, so that the floor is rather too low than too high.
     """
     # The projection of the embedding runs once, at enrolment.
     parameters = d.parameters[depth - 1] - d.speaker_dim * d.channels

@@ -101,7 +101,7 @@ class Enhancer(Personal):
 
     # ---- whole recordings
 
-    def enhance(self, noisy: AnyAudio, sample_rate: int | None = None) -> AnyAudio:
+    def enhance(self, noisy: AnyAudio, sample_rate: int | None = None, *, warm_start: bool = False) -> AnyAudio:
         """Enhance a whole recording; the state of a running stream is not touched.
 
         While a stream must not miss a deadline, let another `Enhancer` do it: a model runs one frame at a time, and
@@ -111,6 +111,8 @@ class Enhancer(Personal):
         ----------
         noisy : [samples] or [samples, channels], int16, float32 or float64; channels are enhanced one by one
         sample_rate : of the recording, 8000 to 192000 Hz; the Enhancer's own if None
+        warm_start : hear the first 5 s once before they are enhanced, as `pse enhance` does: the beginning of the
+            recording comes out cleaner. Without it the output is that of a live stream, which cannot look ahead
 
         Returns
         -------
@@ -118,15 +120,17 @@ class Enhancer(Personal):
         that the profile allows, or the pinned one.
         """
         noisy = np.asarray(noisy)
-        blocks = list(self.enhance_blocks([noisy], sample_rate))
+        blocks = list(self.enhance_blocks([noisy], sample_rate, warm_start=warm_start))
         return np.concatenate(blocks) if blocks else noisy.copy()
 
-    def enhance_blocks(self, blocks: Iterable[AnyAudio], sample_rate: int | None = None) -> Iterator[AnyAudio]:
+    def enhance_blocks(
+        self, blocks: Iterable[AnyAudio], sample_rate: int | None = None, *, warm_start: bool = False
+    ) -> Iterator[AnyAudio]:
         """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length."""
         rate = self.sample_rate if sample_rate is None else check_rate(sample_rate)
         depth, wet = self._policy.offline_depth, self._wet
         replaced = self._statistics.count_replaced
-        return Recording(self._runtime, rate, depth, wet, self._speaker, replaced).enhance(blocks)
+        return Recording(self._runtime, rate, depth, wet, self._speaker, replaced, warm_start).enhance(blocks)
 
     # ---- streams
 

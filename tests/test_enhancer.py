@@ -111,6 +111,30 @@ def test_blocks_of_a_recording_equal_the_recording(enhancer: sdk.Enhancer, speec
     np.testing.assert_array_equal(np.concatenate(blocks), enhancer.enhance(signal, 48000))
 
 
+@pytest.mark.parametrize("rate", [8000, 44100])
+@pytest.mark.parametrize("seconds", [0.001, 0.7, 6.0])
+def test_a_warm_start_hears_the_first_seconds_backwards_before(
+    enhancer: sdk.Enhancer, speechlike: Make, rate: int, seconds: float
+) -> None:
+    signal = np.stack([speechlike(int(seconds * rate), seed) for seed in (1, 2)], axis=1)
+    before = signal[: 5 * rate][::-1]
+    expected = enhancer.enhance(np.concatenate([before, signal]), rate)[len(before) :]
+    np.testing.assert_allclose(enhancer.enhance(signal, rate, warm_start=True), expected, atol=1e-6)
+    blocks = enhancer.enhance_blocks(iter(cut(signal, [7, 9001, 160])), rate, warm_start=True)
+    np.testing.assert_allclose(np.concatenate(list(blocks)), expected, atol=1e-6)
+
+
+def test_a_warm_start_counts_bad_samples_once_and_refuses_what_a_cold_one_does(enhancer: sdk.Enhancer) -> None:
+    signal = np.full(1600, 0.1, np.float32)
+    signal[100:110] = np.nan
+    assert np.isfinite(enhancer.enhance(signal, warm_start=True)).all()
+    assert enhancer.stats().replaced_samples == 10
+    assert enhancer.enhance(np.zeros((0, 2), np.int16), warm_start=True).shape == (0, 2)
+    for other in (np.zeros(160, np.float64), np.zeros((160, 2), np.float32), np.full(160, 1000.0, np.float32)):
+        with pytest.raises(sdk.PseError):
+            list(enhancer.enhance_blocks([signal, other], warm_start=True))
+
+
 @pytest.mark.parametrize("limit", [6.0, 20.0])
 def test_nothing_is_attenuated_beyond_the_limit(tiny_model: Path, speechlike: Make, limit: float) -> None:
     signal = speechlike(8000)

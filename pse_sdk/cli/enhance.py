@@ -38,6 +38,14 @@ def enhance(
     voice: Annotated[
         Path | None, typer.Option(help="Voice profile from `pse enroll`: other talkers are weakened too.")
     ] = None,
+    warm_start: Annotated[
+        bool,
+        typer.Option(
+            "--warm-start/--cold-start",
+            help="Hear the first 5 s once before they are enhanced: the beginning comes out cleaner. Cold: what a live "
+            "stream would give.",
+        ),
+    ] = True,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave recordings out whose output is there already.")
     ] = False,
@@ -69,7 +77,7 @@ def enhance(
                     raise UsageError(f"{job.target}: was just written, by another name; enhance {job.source} alone")
                 started = time.perf_counter()
                 replaced = enhancer.stats().replaced_samples
-                seconds = _enhance_file(enhancer, job, progress, task)
+                seconds = _enhance_file(enhancer, job, warm_start, progress, task)
                 replaced = enhancer.stats().replaced_samples - replaced
                 took = time.perf_counter() - started
                 written.add(file_identity(job.target))
@@ -93,12 +101,13 @@ def enhance(
         raise typer.Exit(1)
 
 
-def _enhance_file(enhancer: Enhancer, job: Job, progress: Progress, task: TaskID) -> float:
+def _enhance_file(enhancer: Enhancer, job: Job, warm_start: bool, progress: Progress, task: TaskID) -> float:
     """Enhance one file block by block; returns its length in seconds."""
     with open_audio(job.source) as source, write_audio(job.target, source) as target:
         progress.update(task, total=source.frames)
         done = 0
-        for block in enhancer.enhance_blocks(read_blocks(source, job.source), source.samplerate):
+        noisy = read_blocks(source, job.source)
+        for block in enhancer.enhance_blocks(noisy, source.samplerate, warm_start=warm_start):
             target.write(block)
             done += len(block)
             progress.update(task, completed=done)

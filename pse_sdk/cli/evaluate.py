@@ -63,6 +63,10 @@ def evaluate_command(
     ] = "",
     depth: Annotated[list[int] | None, typer.Option(help="Only this depth; may be repeated. Default: all.")] = None,
     runtime: Annotated[str, typer.Option(help="For models given by name: auto, onnx or tflite.")] = "auto",
+    warm_start: Annotated[
+        bool,
+        typer.Option("--warm-start", help="Enhance as `pse enhance` does, not as a live stream: see its --warm-start."),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write a JSON report, item by item.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown, with every breakdown.")] = None,
@@ -87,7 +91,7 @@ def evaluate_command(
         return
     words = any(label.said for label in recordings.labels)
     chosen = choose_metrics([m.strip() for m in metrics.split(",") if m.strip()], recordings.has_targets, words)
-    found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime)
+    found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime, warm_start)
     if earlier:
         depths = {system.name: system.depths for system in found}
         check_comparable(recordings.title, recordings.labels, depths, columns_of(chosen), earlier)

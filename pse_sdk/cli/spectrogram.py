@@ -44,7 +44,7 @@ def spectrogram(
     for depth in depths:
         enhancer.set_depth(depth)
         name = "after" if depth is None else f"after, depth {depth} of {enhancer.max_depth}"
-        shown[name] = enhancer.enhance(samples, rate)
+        shown[name] = enhancer.enhance(samples, rate, warm_start=True)
     with write_atomically(target) as temporary:
         draw(shown, rate, temporary, title=source.name)
     Console(stderr=True, soft_wrap=True).print(f"wrote {target}", highlight=False, markup=False)

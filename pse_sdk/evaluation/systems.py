@@ -90,13 +90,14 @@ class Model:
     model: str
     runtime: str
     depths: tuple[int, ...]
+    warm_start: bool = False
 
     def open(self) -> Output:
         enhancer = Enhancer("quality", model=self.model, runtime=self.runtime)
 
         def enhance(item: Item, depth: int | None) -> Samples:
             enhancer.set_depth(depth)
-            output: Samples = enhancer.enhance(item.noisy, SAMPLE_RATE)
+            output: Samples = enhancer.enhance(item.noisy, SAMPLE_RATE, warm_start=self.warm_start)
             return output
 
         return enhance
@@ -154,13 +155,16 @@ class Folder:
         return [Cost()]
 
 
-def find_systems(given: Sequence[str], depths: Sequence[int], runtime: str = "auto") -> list[System]:
+def find_systems(
+    given: Sequence[str], depths: Sequence[int], runtime: str = "auto", warm_start: bool = False
+) -> list[System]:
     """Systems as people name them: a bundled model, a model file or a folder, perhaps as ``NAME=...``.
 
-    A file is run by the runtime for its kind. Raises `UsageError` for a name that is given twice and for depths that a
+    A file is run by the runtime for its kind. With ``warm_start`` models hear a recording's beginning before it
+    begins, and are named so. Raises `UsageError` for a name that is given twice and for depths that a
     model does not have.
     """
-    systems: list[System] = [_system(text, depths, runtime) for text in given]
+    systems: list[System] = [_system(text, depths, runtime, warm_start) for text in given]
     names = [UNPROCESSED, *(system.name for system in systems)]
     for name in names:
         if names.count(name) > 1:
@@ -168,7 +172,7 @@ def find_systems(given: Sequence[str], depths: Sequence[int], runtime: str = "au
     return systems
 
 
-def _system(text: str, depths: Sequence[int], runtime: str) -> System:
+def _system(text: str, depths: Sequence[int], runtime: str, warm_start: bool) -> System:
     name, _, what = text.rpartition("=") if not Path(text).exists() else ("", "", text)
     path = Path(what)
     if path.is_dir():
@@ -183,4 +187,6 @@ def _system(text: str, depths: Sequence[int], runtime: str) -> System:
     if wrong:
         raise UsageError(f"{what}: no depth {wrong[0]}; it has 1 to {description.blocks}")
     short = path.name if path.suffix == SUFFIXES["tflite"] else path.stem
-    return Model(name or short, what, runtime, tuple(sorted(set(depths))) or tuple(range(1, description.blocks + 1)))
+    told = f"{name or short} (warm start)" if warm_start else name or short
+    chosen = tuple(sorted(set(depths))) or tuple(range(1, description.blocks + 1))
+    return Model(told, what, runtime, chosen, warm_start)

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from pse_sdk.runtimes import bundled
 
+import pse_sdk as sdk
 from pse_sdk.cli import main
 from pse_sdk.models.checkpoint import save_pdccrn
 from tests.conftest import TINY_PDCCRN, make_pdccrn
@@ -67,6 +68,16 @@ def test_a_file_is_enhanced_beside_itself(run, tmp_path: Path) -> None:
     before, after = soundfile.info(source), soundfile.info(tmp_path / "call-clean.flac")
     assert (before.frames, before.samplerate, before.channels, before.subtype) == (
         after.frames, after.samplerate, after.channels, after.subtype)  # fmt: skip
+
+
+def test_a_recording_starts_warm_unless_told_otherwise(run, tmp_path: Path, tiny_model: Path) -> None:
+    source = recording(tmp_path / "a.wav")
+    noisy, rate = soundfile.read(source, dtype="float32")
+    for options, warm in (([], True), (["--cold-start"], False)):
+        assert run("enhance", source, "-o", tmp_path / "b.wav", *options)[0] == 0
+        expected = sdk.Enhancer(model=tiny_model).enhance(noisy, rate, warm_start=warm)
+        np.testing.assert_allclose(soundfile.read(tmp_path / "b.wav")[0], expected, atol=1e-4)
+    assert not np.allclose(expected, sdk.Enhancer(model=tiny_model).enhance(noisy, rate, warm_start=True), atol=1e-3)
 
 
 def test_a_folder_keeps_its_shape_and_is_not_enhanced_twice(run, tmp_path: Path) -> None:

@@ -87,6 +87,18 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_warm_start_is_named_and_scored(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
+    options = (f"mine={tiny_model}", *of(pairs), "--depth", 1, "-o", tmp_path / "r.json", "--warm-start")
+    code, out, _ = run(*options)
+    assert code == 0
+    assert "mine (warm start) 1" in out
+    enhancer = sdk.Enhancer("fixed-1", model=tiny_model, runtime="onnx")
+    noisy, clean = (soundfile.read(pairs / kind / "0.flac", dtype="float32")[0] for kind in ("noisy", "clean"))
+    first = float(si_sdr(enhancer.enhance(noisy, 16000, warm_start=True), clean))
+    values = json.loads((tmp_path / "r.json").read_text())["variants"][1]["values"]
+    assert values["si_sdr"][0] == pytest.approx(first, abs=0.01)
+
+
 def test_two_processes_score_as_one_does(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
     values = []
     for jobs in (1, 2):
