@@ -1,6 +1,7 @@
 """Write docs/results.md from the figures that the other benchmarks left in docs/*.json.
 
 cd pse_sdk/assets; pse evaluate small=small.onnx small.tflite --output ../../docs/quality.json
+pse evaluate small --warm-start --output docs/warm-start.json
 python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/precision.json
@@ -18,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pse_sdk.evaluation.compare import differences_within
-from pse_sdk.evaluation.report import load_report
+from pse_sdk.evaluation.compare import differences_between, differences_within
+from pse_sdk.evaluation.report import Report, load_report
 from pse_sdk.evaluation.tables import breakdowns, differences, overview
 from pse_sdk.models import complexity, preset
 
@@ -47,6 +48,7 @@ def main() -> None:
         *(part for sheet in (overview(quality), *breakdowns(quality)) for part in (sheet.to_markdown(), "")),
         "![A noisy recording and the output of every depth](spectrogram.png)",
         "",
+        *_warm_start(quality),
         *_others(),
         "## Speed",
         "",
@@ -67,6 +69,26 @@ def main() -> None:
     ]
     (DOCS / "results.md").write_text("\n".join(page), encoding="utf-8")
     print(f"wrote {DOCS / 'results.md'}")
+
+
+def _warm_start(quality: Report) -> list[str]:
+    path = DOCS / "warm-start.json"
+    if not path.is_file():
+        return []
+    report = load_report(path)
+    return [
+        "## Recordings",
+        "",
+        "What stands above is what a live stream hears. A recording can be known before it is enhanced: `pse enhance`, "
+        "and `Enhancer.enhance(..., warm_start=True)`, first hear its first 5 s backwards "
+        "([robustness.md](robustness.md#the-first-seconds)). The same mixtures so, all of which are 5 s long: of "
+        "longer recordings only the beginning gains.",
+        "",
+        overview(report).to_markdown(),
+        "",
+        differences(differences_between(report, quality)).to_markdown(),
+        "",
+    ]
 
 
 def _others() -> list[str]:

@@ -14,7 +14,7 @@ from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
 
-# How much of its beginning a recording hears before it begins; docs/results.md has what other lengths bring.
+# How much of its beginning a recording hears before it begins; docs/robustness.md has what other lengths bring.
 WARM_START_S = 5.0
 
 

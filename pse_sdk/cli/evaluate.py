@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -100,6 +101,8 @@ def evaluate_command(
         return track(scored, "items", total, console=progress, transient=True, disable=not progress.is_terminal)
 
     report = evaluate(recordings, found, chosen, jobs, follow)
+    if warm_start:
+        report = replace(report, title=f"{report.title}, models from a warm start")
     if output:
         save_report(report, output)
     rows = differences_within(report)

@@ -161,7 +161,7 @@ def find_systems(
     """Systems as people name them: a bundled model, a model file or a folder, perhaps as ``NAME=...``.
 
     A file is run by the runtime for its kind. With ``warm_start`` models hear a recording's beginning before it
-    begins, and are named so. Raises `UsageError` for a name that is given twice and for depths that a
+    begins. Raises `UsageError` for a name that is given twice and for depths that a
     model does not have.
     """
     systems: list[System] = [_system(text, depths, runtime, warm_start) for text in given]
@@ -187,6 +187,5 @@ def _system(text: str, depths: Sequence[int], runtime: str, warm_start: bool) ->
     if wrong:
         raise UsageError(f"{what}: no depth {wrong[0]}; it has 1 to {description.blocks}")
     short = path.name if path.suffix == SUFFIXES["tflite"] else path.stem
-    told = f"{name or short} (warm start)" if warm_start else name or short
     chosen = tuple(sorted(set(depths))) or tuple(range(1, description.blocks + 1))
-    return Model(told, what, runtime, chosen, warm_start)
+    return Model(name or short, what, runtime, chosen, warm_start)

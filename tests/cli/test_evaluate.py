@@ -88,10 +88,13 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
 
 
 def test_a_warm_start_is_named_and_scored(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
-    options = (f"mine={tiny_model}", *of(pairs), "--depth", 1, "-o", tmp_path / "r.json", "--warm-start")
-    code, out, _ = run(*options)
+    model = (f"mine={tiny_model}", *of(pairs), "--depth", 1)
+    assert run(*model, "-o", tmp_path / "cold.json")[0] == 0
+    code, out, _ = run(*model, "-o", tmp_path / "r.json", "--warm-start", "--compare", tmp_path / "cold.json")
     assert code == 0
-    assert "mine (warm start) 1" in out
+    assert "2 recordings" in out
+    assert "models from a warm start" in out
+    assert "mine 1 - mine 1, earlier" in out
     enhancer = sdk.Enhancer("fixed-1", model=tiny_model, runtime="onnx")
     noisy, clean = (soundfile.read(pairs / kind / "0.flac", dtype="float32")[0] for kind in ("noisy", "clean"))
     first = float(si_sdr(enhancer.enhance(noisy, 16000, warm_start=True), clean))
