@@ -4,7 +4,8 @@
     PSE_DATA=... python benchmarks/levels.py small.safetensors [--model small] [--items 50]
 
 The mixtures of `pse evaluate` (dry, 5 s, -5 to 15 dB), scaled to other levels than their -25 dBFS and cut off at full
-scale. An `Enhancer` of a file of the same weights lifts what is quiet and lowers what is loud (`pse_sdk.level`).
+scale. An `Enhancer` of a file of the same weights lifts what is quiet and lowers what is loud (`pse_sdk.level`); from
+a warm start it does so from the first sample on.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ def main(
         with torch.inference_mode():
             return [y[0].numpy() for y in stack.forward_depths(torch.from_numpy(noisy)[None], depths)]
 
-    systems = {"model alone": alone, "Enhancer": lambda noisy: [e.enhance(noisy) for e in enhancers]}
+    systems = {
+        "model alone": alone,
+        "Enhancer": lambda noisy: [e.enhance(noisy) for e in enhancers],
+        "warm start": lambda noisy: [e.enhance(noisy, warm_start=True) for e in enhancers],
+    }
     gains = np.zeros((len(systems), len(LEVELS_DBFS), len(depths), items))
     recordings = MixtureList(data_folder(data), items)
     for n in track(range(items), "mixtures"):
