@@ -80,7 +80,7 @@ def _warm_start(quality: Report) -> list[str]:
         "## Recordings",
         "",
         "What stands above is what a live stream hears. A recording can be known before it is enhanced: `pse enhance`, "
-        "and `Enhancer.enhance(..., warm_start=True)`, first hear its first 5 s backwards "
+        "and `Enhancer.enhance(..., warm_start=True)`, first hear its first 5 s "
         "([robustness.md](robustness.md#the-first-seconds)). The same mixtures so, all of which are 5 s long: of "
         "longer recordings only the beginning gains.",
         "",

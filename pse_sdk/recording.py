@@ -14,8 +14,10 @@ from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
 
-# How much of its beginning a recording hears before it begins; docs/robustness.md has what other lengths bring.
+# How much of a recording is heard before it begins; docs/robustness.md has what other lengths and ways bring.
 WARM_START_S = 5.0
+# Of its very beginning, backwards: what was heard then ends where the recording begins, without a step.
+JOINT_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Recording:
     wet : share of the enhanced signal, 0..1
     speaker : [channels] as `project_voice` returns it; None keeps every voice
     replaced : told how many samples of each piece were no audio and became silence
-    warm_start : hear the first `WARM_START_S` backwards before the recording, so that its noise, its level and its
-        voice are known when it begins. Backwards they end where it begins, without a step; what comes out is dropped
+    warm_start : hear the first `WARM_START_S` once before the recording, so that its noise, its level and its voice are
+        known when it begins
     """
 
     runtime: Runtime
@@ -48,7 +50,7 @@ class Recording:
         pcm: PcmFormat | None = None
         to_drop = 0
         rest = map(np.asarray, blocks)
-        opening = _take(rest, round(WARM_START_S * self.rate)) if self.warm_start else []
+        opening = _take(rest, self._samples(WARM_START_S)) if self.warm_start else []
         for block in chain(opening, rest):
             pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
             if not pipelines:
@@ -65,18 +67,21 @@ class Recording:
             yield pcm.restore([pipeline.flush(self._frame)[to_drop:] for pipeline in pipelines])
 
     def _warm_up(self, pipelines: list[Pipeline], pcm: PcmFormat, opening: Sequence[npt.NDArray[Any]]) -> None:
-        """Push the opening backwards. Of what comes out only the latency is still to be dropped, as ever."""
-        missing = round(WARM_START_S * self.rate)
-        first = []
+        """Push the opening and drop what comes out. Of that, only the latency is still to come, as ever."""
+        if not opening:
+            return
         for block in opening:
             pcm.same_as(block)
-            first.append(block[:missing])
-            missing -= len(first[-1])
-        for block in reversed(first):
-            for piece in pieces(block[::-1], self.rate):
-                for pipeline, channel in zip(pipelines, to_channels(piece), strict=True):
-                    must_be_scaled(channel)
-                    pipeline.push(sanitise(channel)[0], self._frame)
+        length = self._samples(WARM_START_S)
+        first = np.concatenate([block[:length] for block in opening])[:length]
+        heard = np.concatenate([first, first[: self._samples(JOINT_S)][::-1]])
+        for piece in pieces(heard, self.rate):
+            for pipeline, channel in zip(pipelines, to_channels(piece), strict=True):
+                must_be_scaled(channel)
+                pipeline.push(sanitise(channel)[0], self._frame)
+
+    def _samples(self, seconds: float) -> int:
+        return round(seconds * self.rate)
 
     def _push(self, pipeline: Pipeline, channel: npt.NDArray[Any]) -> Float32:
         must_be_scaled(channel)
@@ -89,9 +94,10 @@ class Recording:
 
 
 def _take(blocks: Iterator[npt.NDArray[Any]], samples: int) -> list[npt.NDArray[Any]]:
-    """The first blocks, as many as hold so many samples."""
+    """The first blocks, as many as hold so many samples. What is no audio is refused."""
     taken: list[npt.NDArray[Any]] = []
     while samples > 0 and (block := next(blocks, None)) is not None:
+        PcmFormat.of(block)
         taken.append(block)
         samples -= len(block)
     return taken
