@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pse_sdk.runtimes.onnx import OnnxRuntime
 
-from pse_sdk.depth_change import REST, WARM_UP
+from pse_sdk.depth_change import BYPASS_REST, REST, WARM_UP
 from pse_sdk.pipeline import Pipeline
 from pse_sdk.silence import Rest
 
@@ -28,6 +28,14 @@ def test_a_short_rest_keeps_the_states(tiny_model: Path, monkeypatch: pytest.Mon
 def test_after_a_long_rest_blocks_start_from_zeros(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     depths = [3] * 5 + [1] * (REST + 1) + [3] * 5
     assert states_forgotten(tiny_model, depths, monkeypatch) == [(0, 0), (5 + REST + 1, 1)]
+
+
+def test_after_more_than_a_moment_of_bypass_all_blocks_start_from_zeros(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert states_forgotten(tiny_model, [3] * 5 + [0] * BYPASS_REST + [3] * 5, monkeypatch) == [(0, 0)]
+    depths = [3] * 5 + [0] * (BYPASS_REST + 1) + [3] * 5
+    assert states_forgotten(tiny_model, depths, monkeypatch) == [(0, 0), (5 + BYPASS_REST + 1, 0)]
 
 
 def test_a_rise_in_depth_in_a_pause_waits_for_its_end(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
