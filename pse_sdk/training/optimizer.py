@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
+from pse_sdk.training.muon import Muon
+
 
 class MuonAdamW(torch.optim.Optimizer):
     """Two optimisers that share parameter groups with this one, so that one schedule drives both.
 
     Parameters
     ----------
-    matrices : stepped by Muon (https://kellerjordan.github.io/posts/muon), scaled to AdamW's update size
-        (arXiv 2502.16982, eq. 4), so that one learning rate fits both
+    matrices : stepped by Muon, scaled to AdamW's update size, so that one learning rate fits both
     others : stepped by AdamW; weight decay only on what has two or more dimensions
     """
 
@@ -27,9 +28,7 @@ class MuonAdamW(torch.optim.Optimizer):
         self, matrices: Iterable[Parameter], others: Iterable[Parameter], learning_rate: float, weight_decay: float
     ) -> None:
         rest = list(others)
-        self.muon = torch.optim.Muon(
-            list(matrices), lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-        )
+        self.muon = Muon(list(matrices), learning_rate, weight_decay)
         decayed: dict[str, Any] = {"params": [p for p in rest if p.ndim >= 2]}
         kept: dict[str, Any] = {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0}
         self.adamw = torch.optim.AdamW([decayed, kept], lr=learning_rate, weight_decay=weight_decay, betas=(0.9, 0.98))
@@ -37,7 +36,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else torch.enable_grad()(closure)()
-        self.muon.step()  # type: ignore[no-untyped-call]
+        self.muon.step()
         self.adamw.step()
         return loss
 

@@ -15,6 +15,7 @@ from pse_sdk.models.config import StackConfig
 from pse_sdk.models.speaker_encoder import SpeakerEncoderConfig
 from pse_sdk.training.data import SAMPLE_RATE
 from pse_sdk.training.mixing import MixingRecipe
+from pse_sdk.training.precision import Precision
 from pse_sdk.training.ranges import check_least, check_probabilities
 from pse_sdk.training.scenes import SceneRecipe
 from pse_sdk.training.speaker.damage import DamageRecipe
@@ -27,7 +28,6 @@ else:
     import tomli as tomllib
 
 Schedule = Literal["linear", "cosine", "plateau"]
-Precision = Literal["bf16-mixed", "16-mixed", "32-true"]
 _NOT_NEGATIVE = (
     "seed", "learning_rate", "warmup_steps", "decay_steps", "plateau_patience", "patience", "weight_decay",
     "gradient_clip", "distillation", "snr_weight", "spectral_weight", "over_suppression", "perceptual_weight",
@@ -51,7 +51,8 @@ class Recipe:
         ``decay_steps``, so that a run can be made longer by raising ``steps`` before its decay; ``"cosine"``: to zero
         over all steps; ``"plateau"``: halved when ``plateau_patience`` validations and one more brought no gain
     patience : validations without a gain after which the run ends; 0 to go on to the last step
-    precision : ``"bf16-mixed"``, on CPUs and GPUs; ``"16-mixed"`` for GPUs without bf16; ``"32-true"``
+    precision : ``"auto"``: bf16 on CPUs and GPUs that multiply it, else fp32; ``"bf16-mixed"``; ``"16-mixed"``, for
+        GPUs without bf16; ``"32-true"``
     ema : decay of the averaged weights, which are those that are validated and exported
     heads : losses per step: the deepest head and ``heads - 1`` others drawn at random
     head_weights : weight of each depth's loss among those of its step; all alike unless given
@@ -78,7 +79,7 @@ class Recipe:
     decay_steps: int = 300
     plateau_patience: int = 4
     patience: int = 0
-    precision: Precision = "bf16-mixed"
+    precision: Precision = "auto"
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     ema: float = 0.999

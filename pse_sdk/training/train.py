@@ -25,6 +25,7 @@ from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import DRAWN, JointTraining
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.scenes import SceneRecipe
@@ -102,6 +103,7 @@ def train(
     minutes : time after which the run is saved and ends
     """
     folder = data_folder(data)
+    recipe = dataclasses.replace(recipe, precision=precision_here(recipe.precision))  # for the records
     if recipe.schedule == "linear" and max(0, recipe.warmup_steps - 1) + recipe.decay_steps > recipe.steps:
         warnings.warn(f"a warm-up of {recipe.warmup_steps} and a decay of {recipe.decay_steps} steps do not fit into "
                       f"{recipe.steps}: the learning rate never reaches {recipe.learning_rate:g}; "

@@ -21,6 +21,7 @@ from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTh
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from pse_sdk.training.averaging import ExponentialAverage
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.schedule import PlateauStep, monitored
 
@@ -40,7 +41,7 @@ def make_trainer(recipe: Recipe, output: Path, processes: int = 1, minutes: floa
         accelerator="auto",
         devices=processes,
         strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
-        precision=recipe.precision,
+        precision=precision_here(recipe.precision),
         max_steps=recipe.steps,
         gradient_clip_val=recipe.gradient_clip,
         val_check_interval=recipe.validate_every,

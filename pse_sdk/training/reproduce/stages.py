@@ -16,6 +16,7 @@ from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.growth import begin_with
 from pse_sdk.training.module import JointTraining
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.train import loading, mixtures
@@ -95,7 +96,7 @@ class Trial:
             trainer = lightning.Trainer(
                 accelerator="auto",
                 devices=1,
-                precision=recipe.precision,
+                precision=precision_here(recipe.precision),
                 max_steps=recipe.steps,
                 gradient_clip_val=recipe.gradient_clip,
                 logger=CSVLogger(self.folder, name="log"),

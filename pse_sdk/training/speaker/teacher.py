@@ -17,6 +17,7 @@ import torch
 from pse_sdk.errors import UsageError, how_to_install
 from pse_sdk.models.speaker_encoder import SpeakerEncoder
 from pse_sdk.training.augment import Samples
+from pse_sdk.training.precision import multiplies_bf16
 
 # The teacher's own window, in its 10 ms frames, and how far apart windows start.
 WINDOW, STEP = 160, 120
@@ -34,7 +35,7 @@ def teacher_embeddings(recordings: Iterable[Samples], count: int) -> Embeddings:
 
     def run() -> None:
         owners = [owner for owner, _ in batch]
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=multiplies_bf16("cpu")):
             embedded = teacher(torch.from_numpy(np.stack([mel for _, mel in batch]))).float().numpy()
         np.add.at(sums, owners, embedded)
         batch.clear()

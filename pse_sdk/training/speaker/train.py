@@ -21,6 +21,7 @@ from pse_sdk.models.checkpoint import save_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from pse_sdk.training.augment import Samples
 from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, load_clips
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.quiet import quiet
 from pse_sdk.training.ranges import check_least, check_ranges, check_weights
 from pse_sdk.training.sources import check_sources
@@ -147,8 +148,8 @@ def train_encoder(recipe: EncoderRecipe, data: Path | None, output: Path) -> Pat
     start_from_teacher(module.encoder, reduction)
     with quiet():
         trainer = lightning.Trainer(
-            accelerator="auto", devices=1, precision="bf16-mixed", max_steps=recipe.steps, gradient_clip_val=5.0,
-            logger=False, enable_checkpointing=False, enable_model_summary=False,
+            accelerator="auto", devices=1, precision=precision_here("auto"), max_steps=recipe.steps,
+            gradient_clip_val=5.0, logger=False, enable_checkpointing=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(module, DataLoader(voices, recipe.batch, num_workers=1))
     path = output / "encoder.safetensors"

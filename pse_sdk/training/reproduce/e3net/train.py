@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from pse_sdk.models.checkpoint import load_model
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.quiet import quiet
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.reproduce.e3net.budget import Budget, Spending
@@ -55,7 +56,7 @@ def train(
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
-            precision=recipe.precision,
+            precision=precision_here(recipe.precision),
             max_epochs=1,
             gradient_clip_val=recipe.gradient_clip,
             log_every_n_steps=10,
