@@ -64,3 +64,9 @@ def low_pass(x: Samples, cutoff_hz: float) -> Samples:
     sos = scipy.signal.butter(8, cutoff_hz, fs=SAMPLE_RATE, output="sos")
     out: Samples = scipy.signal.sosfilt(sos, x, axis=-1).astype(np.float32)
     return out
+
+
+def high_pass(x: Samples, cutoff_hz: float, order: int = 8) -> Samples:
+    sos = scipy.signal.butter(order, cutoff_hz, "highpass", fs=SAMPLE_RATE, output="sos")
+    out: Samples = scipy.signal.sosfilt(sos, x, axis=-1).astype(np.float32)
+    return out

@@ -9,7 +9,15 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from pse_sdk.errors import UsageError
-from pse_sdk.training.augment import Samples, gain_for_snr, gain_to_level, in_room, low_pass, random_equaliser
+from pse_sdk.training.augment import (
+    Samples,
+    gain_for_snr,
+    gain_to_level,
+    high_pass,
+    in_room,
+    low_pass,
+    random_equaliser,
+)
 from pse_sdk.training.channel import any_codec, lose_packets, overload
 from pse_sdk.training.data import SAMPLE_RATE, Clips
 from pse_sdk.training.ranges import check_least, check_probabilities, check_ranges, check_weights
@@ -19,6 +27,8 @@ from pse_sdk.training.speaker.voices import Voices
 
 # Of a mixture: some windows of the spectral loss.
 SHORTEST_S = 0.1
+# Where a telephone's band ends.
+TELEPHONE_HZ = 3400
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class MixingRecipe:
         (`pse_sdk.training.noise_variety`)
     equaliser : that speech (or noise, drawn apart) passes a random second-order filter
     band_limit : that the whole mixture is cut off between 3.4 and 7.5 kHz
+    high_pass : that it is cut off below 80 to 500 Hz, gently or sharply, as small microphones do; every other time
+        also above 3.4 kHz, as telephones do
     speed : that the speech is played 10 % slower to 10 % faster, which also changes the voice
     clean, silent, empty : that there is no noise at all, no speech at all, or neither: digital silence
     clipping, codec, packet_loss : that the mixture is overloaded, coded at a low rate, or loses packets
@@ -61,6 +73,7 @@ class MixingRecipe:
     vary_noise: float = 0.0
     equaliser: float = 0.4
     band_limit: float = 0.1
+    high_pass: float = 0.0
     speed: float = 0.3
     clean: float = 0.03
     silent: float = 0.03
@@ -85,7 +98,7 @@ class MixingRecipe:
 
 _PROBABILITIES = (
     "room", "second_noise", "noise_room", "coloured_noise", "babble", "synthetic_noise", "vary_noise", "equaliser",
-    "band_limit", "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
+    "band_limit", "high_pass", "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
 )  # fmt: skip
 
 
@@ -182,6 +195,10 @@ class Mixtures(Dataset[Mixture]):
         pair = np.stack([mixture, target])
         if rng.random() < self.recipe.band_limit:
             pair = low_pass(pair, rng.uniform(3400, 7500))
+            noise = np.zeros_like(noise)
+        if self.recipe.high_pass and rng.random() < self.recipe.high_pass:
+            pair = high_pass(pair, rng.uniform(80, 500), int(rng.integers(1, 11)))
+            pair = low_pass(pair, TELEPHONE_HZ) if rng.random() < 0.5 else pair
             noise = np.zeros_like(noise)
         gain = gain_to_level(pair[0], rng.uniform(*self.recipe.level_dbfs))
         pair *= gain

@@ -123,6 +123,24 @@ def test_babble_is_made_of_many_voices_and_leaves_the_speech_alone(make_mixtures
     np.testing.assert_array_equal(drawn[3], voices.draw(np.random.default_rng(3), 16000))
 
 
+def test_a_high_pass_takes_the_low_end_of_mixture_and_target_alike(make_mixtures) -> None:
+    """A recorded noise is no tone: what lies below the lowest cut-off shows that all of it went through the filter."""
+
+    def low_db(x: np.ndarray) -> float:
+        spectrum = np.abs(np.fft.rfft(x)) ** 2
+        return 10 * np.log10(spectrum[:60].sum() / spectrum.sum() + 1e-12)  # of 1 s: below 60 Hz
+
+    plain, cut = make_mixtures(**DRY), make_mixtures(**DRY, high_pass=1.0)
+    telephones = 0
+    for i in range(20):
+        for before, after in zip(plain[i][:2], cut[i][:2], strict=True):
+            assert low_db(after) < low_db(before) + 0.1
+        above = np.abs(np.fft.rfft(cut[i].noisy))[5000:].max() / np.abs(np.fft.rfft(plain[i].noisy))[5000:].max()
+        telephones += above < 0.1
+        assert not cut[i].noise.any()  # no other noise may take the place of one that was filtered
+    assert 3 < telephones < 17
+
+
 def test_empty_items_hold_digital_silence(make_mixtures) -> None:
     for noisy, target, *_ in (
         make_mixtures(**{**DRY, "empty": 1, "clipping": 1, "packet_loss": 1})[i] for i in range(5)
