@@ -6,7 +6,7 @@
 The mixtures of `pse evaluate` (dry, 5 s, -5 to 15 dB, at -25 dBFS) in full precision, as they are and then
 
 - cut off below some frequency, speech and noise alike, as small microphones and telephones do (Butterworth filters;
-  "sharp" is of order 20 on a recording's spectrum, as a digital telephone's);
+  "sharp" is a band-pass of order 20);
 - with what a bad connection adds: an offset, rumble, hum. The gain is then over the mixture without it;
 - with a step in level of 30 dB in the middle.
 """
