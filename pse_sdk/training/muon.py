@@ -14,7 +14,7 @@ from pse_sdk.training.precision import multiplies_bf16
 class Muon(torch.optim.Muon):
     """torch's Muon, with the products of its Newton-Schulz iteration in fp32 on devices that do not multiply bf16.
 
-    On a processor with AVX2 a step of the shipped stack's matrices takes 0.4 s so, and 22 s in bf16. Settings, state
+    On a processor with AVX2 a step of the shipped stack's matrices takes 0.5 s so, and 22 s in bf16. Settings, state
     and checkpoints are torch's; learning rates are scaled to AdamW's update size (arXiv 2502.16982, eq. 4).
     """
 

@@ -45,5 +45,5 @@ def precision_here(asked: Precision) -> Autocast:
         return "bf16-mixed" if multiplies_bf16(device) else "32-true"
     if device == "cpu" and (asked == "16-mixed" or (asked == "bf16-mixed" and not multiplies_bf16(device))):
         raise UsageError(f"precision = {asked!r}: this processor does not train in it; "
-                         "--set precision=auto takes what suits it")  # fmt: skip
+                         "--set 'precision=\"auto\"' takes what suits it")  # fmt: skip
     return asked

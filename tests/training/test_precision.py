@@ -34,14 +34,14 @@ def test_a_cpu_that_does_not_trains_in_fp32_and_refuses_to_be_told_otherwise(
 ) -> None:
     cpu_with(*instructions)
     assert precision_here("auto") == "32-true"
-    with pytest.raises(UsageError, match="precision=auto"):
+    with pytest.raises(UsageError, match='precision="auto"'):
         precision_here("bf16-mixed")
 
 
 @CPU_ONLY
 def test_fp32_is_always_to_be_had_and_fp16_on_no_cpu() -> None:
     assert precision_here("32-true") == "32-true"
-    with pytest.raises(UsageError, match="precision=auto"):
+    with pytest.raises(UsageError, match='precision="auto"'):
         precision_here("16-mixed")
 
 
