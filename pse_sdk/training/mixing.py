@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +30,14 @@ from pse_sdk.training.speaker.voices import Voices
 SHORTEST_S = 0.1
 # Where a telephone's band ends.
 TELEPHONE_HZ = 3400
+# Of two who talk to each other, how much weaker one of them is, how often who speaks changes, and how often one of them
+# talks on meanwhile.
+WEAKER_DB = (0.0, 20.0)
+CHANGES = (1, 3)
+TALKS_ON = 0.5
+# Up or down; and how long a turn or a step in level takes to come in, so that it does not click.
+STEP_DB = 25.0
+RAMP_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,9 @@ class MixingRecipe:
     band_limit : that the whole mixture is cut off between 3.4 and 7.5 kHz
     high_pass : that it is cut off below 80 to 500 Hz, gently or sharply, as small microphones do; every other time
         also above 3.4 kHz, as telephones do
+    conversation : where nobody is enrolled, that two talk, in turn or at once, one up to 20 dB weaker than the other;
+        both are wanted
+    level_step : that the whole mixture gets up to 25 dB louder or quieter at once, as when a microphone is moved
     speed : that the speech is played 10 % slower to 10 % faster, which also changes the voice
     clean, silent, empty : that there is no noise at all, no speech at all, or neither: digital silence
     clipping, codec, packet_loss : that the mixture is overloaded, coded at a low rate, or loses packets
@@ -74,6 +86,8 @@ class MixingRecipe:
     equaliser: float = 0.4
     band_limit: float = 0.1
     high_pass: float = 0.0
+    conversation: float = 0.0
+    level_step: float = 0.0
     speed: float = 0.3
     clean: float = 0.03
     silent: float = 0.03
@@ -98,7 +112,8 @@ class MixingRecipe:
 
 _PROBABILITIES = (
     "room", "second_noise", "noise_room", "coloured_noise", "babble", "synthetic_noise", "vary_noise", "equaliser",
-    "band_limit", "high_pass", "speed", "clean", "silent", "empty", "clipping", "codec", "packet_loss",
+    "band_limit", "high_pass", "conversation", "level_step", "speed", "clean", "silent", "empty", "clipping", "codec",
+    "packet_loss",
 )  # fmt: skip
 
 
@@ -162,14 +177,19 @@ class Mixtures(Dataset[Mixture]):
         kinds = {"clean": recipe.clean, "silent": recipe.silent, "noisy": 1.0, "empty": recipe.empty}
         kinds["noisy"] -= recipe.clean + recipe.silent + recipe.empty
         kind = list(kinds)[rng.choice(len(kinds), p=list(kinds.values()))]
-        speech, target = self._speech(rng, length)
+        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
+        if recipe.conversation and rng.random() < recipe.conversation:
+            speech, target, reference = self._conversation(rng, length)
+        else:
+            speech, target = self._speech(rng, length)
+            reference = target
         noise = self._noise(rng, length)
         if kind in ("clean", "empty"):
             noise = np.zeros_like(noise)
         if kind in ("silent", "empty"):
             speech, target = np.zeros_like(speech), np.zeros_like(target)
         if kind == "noisy":
-            noise = noise * gain_for_snr(target, noise, rng.uniform(*recipe.snr_db))
+            noise = noise * gain_for_snr(reference, noise, rng.uniform(*recipe.snr_db))
         return self._record(rng, speech + noise, target, noise, np.zeros(self.dim, np.float32), False)
 
     def _enrolled(self, rng: np.random.Generator, scenes: Scenes) -> Mixture:
@@ -200,6 +220,10 @@ class Mixtures(Dataset[Mixture]):
             pair = high_pass(pair, rng.uniform(80, 500), int(rng.integers(1, 11)))
             pair = low_pass(pair, TELEPHONE_HZ) if rng.random() < 0.5 else pair
             noise = np.zeros_like(noise)
+        if self.recipe.level_step and rng.random() < self.recipe.level_step:
+            step = 10 ** (rng.uniform(-STEP_DB, STEP_DB) / 20)
+            pair = pair * (1 + (step - 1) * _switched(pair.shape[1], [rng.uniform(0.1, 0.9)]))
+            noise = np.zeros_like(noise)
         gain = gain_to_level(pair[0], rng.uniform(*self.recipe.level_dbfs))
         pair *= gain
         # A converter clips; the target keeps the shape that the microphone would have had to record.
@@ -220,9 +244,24 @@ class Mixtures(Dataset[Mixture]):
             mixture = mixture._replace(noise=np.zeros_like(mixture.noise))
         return mixture._replace(noisy=noisy, target=target)
 
-    def _speech(self, rng: np.random.Generator, length: int) -> tuple[Samples, Samples]:
-        """What the microphone hears of the speaker, and the part of it that is the target."""
+    def _conversation(self, rng: np.random.Generator, length: int) -> tuple[Samples, Samples, Samples]:
+        """What the microphone hears of two talkers, the part of it that is the target, and that of one of them.
+
+        Noise is measured against the last: against both it would nearly always be weak beside the louder one, or bury
+        the other.
+        """
+        second = _switched(length, sorted(rng.uniform(0.1, 0.9, rng.integers(CHANGES[0], CHANGES[1] + 1))))
+        first = np.ones_like(second) if rng.random() < TALKS_ON else 1 - second
+        voices = [(when, *self._speech(rng, length, when)) for when in (first, second)]
+        (long, *louder), (short, *weaker) = (voices[i] for i in rng.permutation(2))
+        gain = gain_for_snr(louder[0], weaker[0], rng.uniform(*WEAKER_DB)) * float(np.sqrt(short.mean() / long.mean()))
+        speech, target = (a + gain * b for a, b in zip(louder, weaker, strict=True))
+        return speech, target, louder[1] if rng.random() < 0.5 else gain * weaker[1]
+
+    def _speech(self, rng: np.random.Generator, length: int, when: Samples | None = None) -> tuple[Samples, Samples]:
+        """What the microphone hears of the speaker, ``when`` it speaks, and the part of it that is the target."""
         dry = self.utterances.draw(rng, length)
+        dry = dry if when is None else dry * when
         if rng.random() < self.recipe.equaliser:
             dry = random_equaliser(rng, dry)
         if rng.random() >= self.recipe.room:
@@ -239,3 +278,13 @@ class Mixtures(Dataset[Mixture]):
     def _room(self, rng: np.random.Generator) -> Samples:
         response: Samples = self.rooms.read(self.rooms.clips[rng.integers(len(self.rooms.clips))])
         return response
+
+
+def _switched(length: int, at: Sequence[float]) -> Samples:
+    """Zeros and ones in turn, [length], which change at these parts of the length."""
+    changes = np.zeros(length, np.float32)
+    for number, share in enumerate(at):
+        changes[int(share * length)] += (-1) ** number
+    ramp = int(RAMP_S * SAMPLE_RATE)
+    switched: Samples = np.convolve(np.cumsum(changes), np.full(ramp, 1 / ramp, np.float32))[:length].astype(np.float32)
+    return switched

@@ -141,6 +141,56 @@ def test_a_high_pass_takes_the_low_end_of_mixture_and_target_alike(make_mixtures
     assert 3 < telephones < 17
 
 
+def test_of_two_who_talk_both_are_the_target(make_mixtures) -> None:
+    alone, turns = make_mixtures(**{**DRY, "clean": 1}), make_mixtures(**{**DRY, "clean": 1, "conversation": 1})
+    for i in range(10):
+        noisy, target, *_, noise = turns[i]
+        np.testing.assert_array_equal(noisy, target)
+        assert not noise.any()
+        assert np.isfinite(noisy).all()
+        assert np.std(noisy) == pytest.approx(np.std(alone[i].noisy), rel=0.5)
+    noisy = make_mixtures(**DRY, conversation=1)[0]
+    np.testing.assert_allclose(noisy.noisy - noisy.target, noisy.noise, atol=1e-6)
+
+
+def test_voices_of_a_conversation_have_levels_of_their_own(make_mixtures) -> None:
+    mixtures = make_mixtures(**DRY, conversation=1)
+    differences, at_once = [], []
+    for seed in range(30):
+        speech, target, reference = mixtures._conversation(np.random.default_rng(seed), 16000)
+        np.testing.assert_array_equal(speech, target)  # dry
+        other = target - reference
+        spoken, heard = (np.abs(x) > 1e-3 * np.abs(x).max() for x in (reference, other))
+        at_once.append((spoken & heard).mean() > 0.05)  # more than the ramps
+        levels = [np.sqrt(np.mean(x[when] ** 2)) for x, when in ((reference, spoken), (other, heard))]
+        differences.append(20 * np.log10(levels[0] / levels[1]))
+    assert min(differences) < -8
+    assert max(differences) > 8
+    assert 5 < sum(at_once) < 25
+
+
+def test_a_level_step_is_one_of_mixture_and_target_alike(make_mixtures) -> None:
+    plain, stepped = make_mixtures(**DRY), make_mixtures(**DRY, level_step=1)
+    steps = []
+    for i in range(20):
+        gains = [np.median(np.abs(after / before)) for before, after in _ends(plain[i], stepped[i])]
+        noisy, target = gains[1] / gains[0], gains[3] / gains[2]
+        assert noisy == pytest.approx(target, rel=0.01)
+        steps.append(20 * np.log10(noisy))
+        assert not stepped[i].noise.any()  # another noise would not have the step
+    assert -25.1 < min(steps) < -10
+    assert 10 < max(steps) < 25.1
+
+
+def _ends(before, after):
+    """The first and the last tenth of the mixtures, then of the targets, where there is sound, before and after."""
+    for x, y in zip(before[:2], after[:2], strict=True):
+        tenth = len(x) // 10
+        for part in (slice(0, tenth), slice(-tenth, None)):
+            loud = np.abs(x[part]) > 1e-4
+            yield x[part][loud], y[part][loud]
+
+
 def test_empty_items_hold_digital_silence(make_mixtures) -> None:
     for noisy, target, *_ in (
         make_mixtures(**{**DRY, "empty": 1, "clipping": 1, "packet_loss": 1})[i] for i in range(5)
