@@ -70,9 +70,9 @@ def main(
         "scores_unprocessed": unprocessed,
         "scores": depths,
         "intended_use": "removing noise from speech and, for an enrolled voice, other talkers, in calls and recordings",
-        "limits": "16 kHz. Without enrolment other talkers are kept or weakened, not chosen between; with it they are "
-        "weakened, not gone (docs/personalization.md). Trained on English, part of it accented; music and singing are "
-        "treated as noise.",
+        "limits": "16 kHz. Without enrolment a voice much weaker than the one before it, or beside another, "
+        "loses a part (docs/robustness.md); with it other talkers are weakened, not gone (docs/personalization.md). "
+        "Trained on English, part of it accented; music and singing are treated as noise.",
     }
     target = ASSETS / model.name
     shutil.copyfile(model, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from importlib import metadata
 
 import numpy as np
 
+from pse_sdk.errors import PseWarning
 from pse_sdk.evaluation.bootstrap import Values
 from pse_sdk.evaluation.items import Recordings
 from pse_sdk.evaluation.report import Report, Variant
@@ -132,6 +134,8 @@ _work: Work | None = None
 def _start(work: Work) -> None:
     """Keep the work for `_worker`: what fails here would only be told as a process that died."""
     global _work
+    # Python would show it with a line of our code, once a process; of a fixed depth a device table says nothing.
+    warnings.simplefilter("ignore", PseWarning)
     _work = work
 
 
