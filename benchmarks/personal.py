@@ -303,7 +303,8 @@ def main(
     results["clean"] = [_clean_word_error_rate(folder, items)]
     _print(results)
     if output:
-        output.write_text(json.dumps({"items": items, "long_items": long_items, "seed": SEED, "results": results}, indent=1) + "\n")
+        report = {"items": items, "long_items": long_items, "seed": SEED, "results": results}
+        output.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _summary(rows: list[Scores]) -> Scores:

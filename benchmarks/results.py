@@ -210,7 +210,8 @@ def _personal(measured: dict[str, Any]) -> list[str]:
     rows += [
         "",
         "The enrolled voice absent: attenuation of the other talker and the noise. "
-        f"{measured['long_items']} recordings of a minute whose scenario changes every 5 s: suppression of the other while the enrolled voice is silent, and TSOS.",
+        f"{measured['long_items']} recordings of a minute whose scenario changes every 5 s: suppression of the "
+        "other while the enrolled voice is silent, and TSOS.",
         "",
         "| depth | absent, dB | suppression, dB | TSOS % of frames | TSOS s per half hour |",
         "|---|---|---|---|---|",
