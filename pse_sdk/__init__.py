@@ -20,6 +20,7 @@ if (_checkout / "pyproject.toml").is_file() and not (_checkout / "pse_sdk" / "pr
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import (
     AudioError,
+    DeviceTableWarning,
     ModelError,
     ProfileError,
     PseError,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AudioError",
+    "DeviceTableWarning",
     "Enhancer",
     "ModelError",
     "Profile",

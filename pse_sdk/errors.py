@@ -25,6 +25,10 @@ class PseWarning(UserWarning):
     """Something that an app can do without is missing or was ignored; the message says what brings it back."""
 
 
+class DeviceTableWarning(PseWarning):
+    """The device table cannot be used; of interest where depths are chosen by what they cost, as in live streams."""
+
+
 class UsageError(PseError):
     """The SDK was called in a way that cannot work."""
 

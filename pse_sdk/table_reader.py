@@ -1,7 +1,7 @@
 """Read the device table. Apps only read it: `pse profile-device` writes.
 
-What cannot be used (another machine's, another format's, a damaged one) is ignored with one `PseWarning`: the
-controller then starts from the models' sizes, and learns the rest within seconds.
+What cannot be used (another machine's, another format's, a damaged one) is ignored with one `DeviceTableWarning`: then
+the controller starts from the models' sizes, and learns the rest within seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from pse_sdk.device_table import CONDITIONS, DeviceTable, Measured, Timing
-from pse_sdk.errors import PseWarning, TableError
+from pse_sdk.errors import DeviceTableWarning, TableError
 from pse_sdk.machine import Machine, this_machine
 
 if sys.version_info >= (3, 11):
@@ -38,7 +38,7 @@ def default_path() -> Path:
 
 
 def usable_table(path: Path | None = None) -> DeviceTable | None:
-    """The table of this machine; None where there is none and, with a `PseWarning`, where it cannot be used.
+    """The table of this machine; None where there is none and, with a `DeviceTableWarning`, where it cannot be used.
 
     The warnings name this module as their place, not the caller, so that Python shows each only once per process.
     """
@@ -48,12 +48,13 @@ def usable_table(path: Path | None = None) -> DeviceTable | None:
             return None
         table = read_table(path)
     except (TableError, OSError) as error:
-        warnings.warn(f"device table ignored: {error}; `pse profile-device` makes it anew", PseWarning, stacklevel=1)
+        message = f"device table ignored: {error}; `pse profile-device` makes it anew"
+        warnings.warn(message, DeviceTableWarning, stacklevel=1)
         return None
     if table.machine != this_machine():
         warnings.warn(
             f"device table ignored: {path} was made on another machine ({table.machine}; this one is "
-            f"{this_machine()}); `pse profile-device` measures this one", PseWarning, stacklevel=1,
+            f"{this_machine()}); `pse profile-device` measures this one", DeviceTableWarning, stacklevel=1,
         )  # fmt: skip
         return None
     return table

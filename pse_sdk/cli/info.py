@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import warnings
 from importlib import metadata
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from pse_sdk.errors import DeviceTableWarning
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
 from pse_sdk.runtimes.bundled import bundled_files, bundled_models, find_model
@@ -82,6 +84,7 @@ def _machine() -> str:
 
 
 def _device_table() -> str:
+    warnings.simplefilter("once", DeviceTableWarning)
     table = usable_table()
     if table is None:
         there = "not usable" if default_path().exists() else "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,14 @@ from rich.live import Live
 from rich.table import Table
 
 from pse_sdk.enhancer import Enhancer
+from pse_sdk.errors import DeviceTableWarning
 from pse_sdk.live.keys import pressed_keys
 from pse_sdk.live.panel import lag_line, panel, trouble_line
 from pse_sdk.live.portaudio import PortAudioDuplex, list_devices
 from pse_sdk.live.session import LiveSession, LiveStatus
 from pse_sdk.load import Clocks
+from pse_sdk.power import AUTO
+from pse_sdk.profiles import load_profile
 
 WATCH_S = 0.1
 # Without a terminal to draw in, a line this often.
@@ -52,10 +56,12 @@ def live(
     if list_only:
         console.print(_devices())
         return
+    chosen = profile if profile == AUTO else load_profile(profile)  # a mistake is told before a device is looked for
+    warnings.simplefilter("once", DeviceTableWarning)  # here depths are chosen by what they cost
     device = PortAudioDuplex(source, sink, rate, buffer_ms / 1000)
     # What the session waits for a core comes out of its buffer, not of a frame's deadline: these clocks tell of none.
     with Enhancer(
-        profile, model=model, sample_rate=device.rate, strength_db=strength_db, voice=voice, clocks=Clocks()
+        chosen, model=model, sample_rate=device.rate, strength_db=strength_db, voice=voice, clocks=Clocks()
     ) as enhancer:
         session = LiveSession(enhancer, device, buffer_s=buffer_ms / 1000, say=lambda line: _say(console, line))
         session.start()

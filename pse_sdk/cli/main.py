@@ -36,7 +36,7 @@ from pse_sdk.cli import (
     train,
     train_encoder,
 )
-from pse_sdk.errors import PseError, PseWarning
+from pse_sdk.errors import DeviceTableWarning, PseError, PseWarning
 
 # What a shell says of a command that Ctrl-C ended.
 INTERRUPTED = 130
@@ -165,3 +165,5 @@ def _show_warnings() -> None:
 
     warnings.showwarning = show
     warnings.simplefilter("once", PseWarning)
+    # A recording has no deadline: `pse live` and `pse info` let it be told.
+    warnings.simplefilter("ignore", DeviceTableWarning)

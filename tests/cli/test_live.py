@@ -57,6 +57,13 @@ def test_it_says_its_lag_runs_and_sums_up(pse, monkeypatch: pytest.MonkeyPatch) 
     assert "mean depth 2.0" in lines[-1]
 
 
+def test_a_device_table_that_cannot_be_used_is_told_once(pse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path)
+    (tmp_path / "device.toml").write_text("format = 0", encoding="utf-8")
+    code, text = pse("--seconds", "0.1")
+    assert (code, text.count("pse: device table ignored: ")) == (0, 1)
+
+
 def test_keys_bypass_change_the_profile_and_quit(pse, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter(["", "b", "", "b3", "x", "q"])
     asked: list[str] = []
@@ -79,6 +86,7 @@ def test_keys_bypass_change_the_profile_and_quit(pse, monkeypatch: pytest.Monkey
     ("arguments", "code", "message"),
     [
         (["--profile", "turbo"], 1, "unknown profile 'turbo'"),
+        (["--profile", "turbo", "--input", "ghost"], 1, "unknown profile 'turbo'"),
         (["--buffer-ms", "1"], 2, "--buffer-ms"),
         (["--input", "ghost"], 1, "no input device 'ghost'"),
     ],

@@ -43,11 +43,13 @@ def test_without_load_only_the_conditions_alone_are_measured(run, tmp_path: Path
     assert not (tmp_path / "data").exists()
 
 
-def test_a_table_that_cannot_be_used_is_told_once_and_the_work_is_done(run, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_table_that_cannot_be_used_is_told_where_it_is_asked_for(run, tmp_path: Path, tiny_model: Path) -> None:
     save_table(make_device_table(machine=Machine("Another", 64, "Linux")), tmp_path / "data" / "device.toml")
-    code, text = run("enhance", recording(tmp_path / "a.wav"), "--model", tiny_model)
-    assert code == 0
-    assert text.count("pse: device table ignored: ") == 1
+    code, text = run("info")
+    assert (code, text.count("pse: device table ignored: ")) == (0, 1)
+    assert "Device table: not usable" in text
+    code, text = run("enhance", recording(tmp_path / "a.wav"), "--model", tiny_model)  # a recording has no deadline
+    assert (code, "device table" in text) == (0, False)
     assert (tmp_path / "a-clean.wav").exists()
 
 
