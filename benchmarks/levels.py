@@ -5,7 +5,8 @@
 
 The mixtures of `pse evaluate` (dry, 5 s, -5 to 15 dB), scaled to other levels than their -25 dBFS and cut off at full
 scale. An `Enhancer` of a file of the same weights lifts what is quiet and lowers what is loud (`pse_sdk.level`); from
-a warm start it does so from the first sample on.
+a warm start it does so from the first sample on. The last two rows have an offset, which the `Enhancer` takes away
+(`pse_sdk.offset`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.training.data import data_folder
 
 LEVELS_DBFS = (-65, -55, -45, -35, -25, -15, -5)
+# Of full scale: what a cheap sound card adds to a microphone however quiet it is.
+OFFSET = np.float32(0.01)
 
 
 def main(
@@ -49,6 +52,8 @@ def main(
         "model alone": alone,
         "Enhancer": lambda noisy: [e.enhance(noisy) for e in enhancers],
         "warm start": lambda noisy: [e.enhance(noisy, warm_start=True) for e in enhancers],
+        "model alone, offset": lambda noisy: alone(noisy + OFFSET),
+        "Enhancer, offset": lambda noisy: [e.enhance(noisy + OFFSET) for e in enhancers],
     }
     gains = np.zeros((len(systems), len(LEVELS_DBFS), len(depths), items))
     recordings = MixtureList(data_folder(data), items)

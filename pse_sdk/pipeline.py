@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pse_sdk.depth_change import DepthChange
 from pse_sdk.guard import check_output
 from pse_sdk.level import InputLevel
+from pse_sdk.offset import InputOffset
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.silence import LONG_SILENCE_S, Rest, SpeechDetector
 from pse_sdk.streaming import TINY, Framer, OverlapAdd, RateAdapter
@@ -49,6 +50,7 @@ class Pipeline:
         self._framer = Framer(d.window, d.hop)
         self._overlap_add = OverlapAdd(d.window, d.hop)
         self._change = DepthChange()
+        self._offset = InputOffset(d.hop_seconds)
         self._level = InputLevel()
         self._speech = SpeechDetector()
         self._hop_s = d.hop_seconds
@@ -58,6 +60,7 @@ class Pipeline:
         self.stream = runtime.open_stream()
         self.stream.set_speaker(speaker)
         self._window: Float32 = np.zeros((1, d.window), np.float32)
+        self._centred = self._window  # without its offset
         self._gain = 1.0  # that brings this window to a level that the model knows
 
     @property
@@ -66,7 +69,8 @@ class Pipeline:
 
     def reset(self) -> None:
         for part in (
-            self._rates, self._framer, self._overlap_add, self._change, self._level, self._speech, self.stream,
+            self._rates, self._framer, self._overlap_add, self._change, self._offset, self._level, self._speech,
+            self.stream,
         ):  # fmt: skip
             part.reset()
         self._heard, self._silent, self.resting = 1, 0, False
@@ -91,7 +95,8 @@ class Pipeline:
     def _advance(self, samples: Float32, frame: Callable[[Pipeline], Float32]) -> None:
         self._framer.push(np.where(np.abs(samples) < TINY, np.float32(0), samples))
         while (window := self._framer.pop()) is not None:
-            self._window, self._gain = window, self._level.gain(window)
+            self._window, self._centred = window, self._offset.remove(window)
+            self._gain = self._level.gain(self._centred)
             self._rates.leave(frame(self), window[0, : self._framer.hop])
 
     def run_frame(self, depth: int, wet: float, rest: Rest | None = None, pinned: bool = False) -> Frame:
@@ -125,15 +130,15 @@ class Pipeline:
         if ran == 0:
             return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
         enhanced = self._enhance(ran, max(head, 1))
-        self._speech.observe(self._window, enhanced)
+        self._speech.observe(self._centred, enhanced)
         return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
 
     def _enhance(self, depth: int, head: int) -> Float32:
-        """The window at hand through the model, at a level that the model knows."""
+        """The window at hand through the model, without its offset and at a level that the model knows."""
         if self._gain == 1:
-            return check_output(self.stream.step(self._window, depth, head), self._window)
+            return check_output(self.stream.step(self._centred, depth, head), self._centred)
         gain = np.float32(self._gain)
-        lifted = self._window * gain
+        lifted = self._centred * gain
         enhanced: Float32 = check_output(self.stream.step(lifted, depth, head), lifted) / gain
         return enhanced
 

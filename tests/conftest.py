@@ -135,6 +135,12 @@ def speechlike() -> Callable[..., npt.NDArray[np.float32]]:
     return make
 
 
+def plain(hops: int, seed: int = 0, hop: int = 160) -> npt.NDArray[np.float32]:
+    """Noise in which no window has an offset or an unusual level: the model is given it as it is."""
+    noise = np.random.default_rng(seed).standard_normal((hops, hop))
+    return (0.1 * (noise - noise.mean(1, keepdims=True))).reshape(-1).astype(np.float32)
+
+
 def cut(signal: npt.NDArray[np.float32], sizes: list[int]) -> list[npt.NDArray[np.float32]]:
     """``signal`` in blocks of the given sizes, repeated until it ends."""
     blocks, at, turn = [], 0, 0

@@ -13,7 +13,7 @@ import pse_sdk as sdk
 from pse_sdk.level import level_db
 from pse_sdk.load import Clocks
 from pse_sdk.silence import LEAST_DB, RANGE_DB, SUPPRESSED_DB, SpeechDetector
-from tests.conftest import cut
+from tests.conftest import cut, plain
 
 Make = Callable[..., np.ndarray]
 HOP = 160
@@ -141,9 +141,9 @@ def test_states_wait_while_there_is_digital_silence(
     seconds=st.floats(0.6, 1.5), depth=st.integers(1, 3), sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4)
 )
 def test_after_long_digital_silence_the_model_begins_anew(
-    tiny_model: Path, speechlike: Make, seconds: float, depth: int, sizes: list[int]
+    tiny_model: Path, seconds: float, depth: int, sizes: list[int]
 ) -> None:
-    before, after = speechlike(30 * HOP, 1) + 0.05, speechlike(30 * HOP, 2) + 0.05
+    before, after = plain(30, seed=1), plain(30, seed=2)
     silence = np.zeros(int(seconds * 100) * HOP, np.float32)
     enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
     signal = np.concatenate([before, silence, after])
