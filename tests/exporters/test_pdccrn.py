@@ -1,10 +1,8 @@
 """The exported pDCCRN: what torch computes, for any chunking, and a model that the Enhancer runs like any other."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given
