@@ -38,6 +38,6 @@ class InputOffset:
         if not window.any():
             return window
         self._windows += 1
-        self._offset += max(self._share, 1 / self._windows) * (float(window.mean()) - self._offset)
+        self._offset += max(self._share, 1 / self._windows) * (float(window.sum()) / window.size - self._offset)
         centred: Float32 = window - np.float32(self._offset)
         return centred
