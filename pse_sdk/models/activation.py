@@ -34,5 +34,6 @@ class _LeakyReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         x, slope = ctx.saved_tensors
-        to_slope = torch.dot(grad.flatten(), x.clamp_max(0).flatten())
+        # Not `torch.dot`, which is not vectorised in bf16 and took 15 % of a training step.
+        to_slope = (grad * x.clamp_max(0)).sum()
         return torch.ops.aten.leaky_relu_backward(grad, x, slope.item(), False), to_slope[None]

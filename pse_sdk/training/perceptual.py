@@ -59,14 +59,14 @@ def perceptual_loss(estimate: Tensor, target: Tensor) -> Tensor:
 
     Parameters
     ----------
-    estimate, target : [batch, bins, frames], power spectra of 16 kHz audio with 32 ms windows, a new one every 16 ms,
+    estimate, target : [batch, frames, bins], power spectra of 16 kHz audio with 32 ms windows, a new one every 16 ms,
         bins from 0 to 8 kHz, on the scale of a recording of power 1
 
     Returns
     -------
     [batch]; 0 where the target is silent.
     """
-    hearing = _hearing(target.shape[1], target.device)
+    hearing = _hearing(target.shape[2], target.device)
     heard = target.mean((1, 2)) > SILENT
     with torch.autocast(target.device.type, enabled=False):
         y, s = _in_bands(estimate, hearing), _in_bands(target, hearing)
@@ -115,7 +115,7 @@ def _band_shares(frequency: Tensor, low: float, width: float) -> Tensor:
 
 def _in_bands(power: Tensor, hearing: _Hearing) -> Tensor:
     """Power per band at the level of listening, [batch, frames, BANDS]."""
-    sums = power.transpose(1, 2) @ hearing.sums
+    sums = power @ hearing.sums
     level = sums[..., -1].mean(1) + 1e-9
     return sums[..., :-1] * (10 ** (LISTENING_DB / 10) / level)[:, None, None]
 
@@ -137,8 +137,13 @@ def _audible(power: Tensor, hearing: _Hearing, times: float = 1) -> Tensor:
 def _loudness(power: Tensor, hearing: _Hearing) -> Tensor:
     """Zwicker's law, in sone per Bark."""
     threshold, exponent = hearing.threshold, hearing.exponent
-    above = (0.5 + 0.5 * torch.maximum(power, threshold) / threshold) ** exponent - 1
+    above = _power(0.5 + 0.5 * torch.maximum(power, threshold) / threshold, exponent) - 1
     return LOUDNESS_SCALE * (2 * threshold) ** exponent * above
+
+
+def _power(base: Tensor, exponent: Tensor | float) -> Tensor:
+    """Powers of positive numbers, in a third of the time that `torch.pow` takes on a CPU."""
+    return torch.exp(exponent * base.log())
 
 
 def _disturbances(s: Tensor, y: Tensor, hearing: _Hearing) -> tuple[Tensor, Tensor]:
@@ -147,7 +152,7 @@ def _disturbances(s: Tensor, y: Tensor, hearing: _Hearing) -> tuple[Tensor, Tens
     difference = y_loud - s_loud
     masked = 0.25 * torch.minimum(y_loud, s_loud)
     difference = difference.sign() * (difference.abs() - masked).clamp_min(0)
-    added = ((y + 50) / (s + 50)) ** 1.2
+    added = _power((y + 50) / (s + 50), 1.2)
     added = torch.where(added < 3, torch.zeros_like(added), added.clamp_max(12))
     symmetric = hearing.width * (BANDS * difference.square().sum(2) + 1e-12).sqrt()
     asymmetric = hearing.width * (difference.clamp_min(0) * added).sum(2)

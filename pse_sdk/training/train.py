@@ -23,6 +23,7 @@ from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.growth import begin_with
+from pse_sdk.training.memory import keep_freed_memory
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import DRAWN, JointTraining
 from pse_sdk.training.precision import precision_here
@@ -114,6 +115,7 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     if processes > 1:
         torch.set_num_threads(1)
+    keep_freed_memory()
     last = output / f"{LAST}.ckpt"
     if last.exists() and not resume:
         raise UsageError(f"{output} holds a training run: go on with --resume, or choose another folder")
