@@ -38,7 +38,7 @@ def main() -> None:
         "# Results",
         "",
         "Written by `benchmarks/results.py` from what `pse evaluate` and the other benchmarks measured.",
-        "Not everything is measured anew after every stage: [training.md](training.md#conversations) says what is "
+        "Not everything is measured anew after every stage: [model-search.md](model-search.md#conversations) says what is "
         "older than the model.",
         "",
         "## Quality",
