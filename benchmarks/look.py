@@ -2,8 +2,8 @@
 
     PSE_DATA=... python benchmarks/look.py [--model small] -o FOLDER
 
-The mixtures are held-out speakers and noises at -5 to 15 dB, every other one in a room. docs/model-search.md says what is
-wrong in them.
+The mixtures are held-out speakers and noises at -5 to 15 dB, every other one in a room. docs/model-search.md says what
+is wrong in them.
 """
 
 from __future__ import annotations
