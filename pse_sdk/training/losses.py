@@ -157,7 +157,8 @@ class _Power(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, bins: Tensor) -> Tensor:
         ctx.save_for_backward(bins)
-        return bins[0].square().addcmul_(bins[1], bins[1])
+        power: Tensor = bins[0].square().addcmul_(bins[1], bins[1])
+        return power
 
     @staticmethod
     @once_differentiable
