@@ -142,7 +142,8 @@ class _Spectrum(torch.autograd.Function):
 
 
 def _window(like: Tensor) -> Tensor:
-    return torch.hann_window(FFT, dtype=like.dtype, device=like.device) * (2 / FFT**0.5)
+    window: Tensor = torch.hann_window(FFT, dtype=like.dtype, device=like.device) * (2 / FFT**0.5)
+    return window
 
 
 def power_of(bins: Tensor) -> Tensor:
@@ -157,8 +158,7 @@ class _Power(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, bins: Tensor) -> Tensor:
         ctx.save_for_backward(bins)
-        power: Tensor = bins[0].square().addcmul_(bins[1], bins[1])
-        return power
+        return bins[0].square().addcmul_(bins[1], bins[1])
 
     @staticmethod
     @once_differentiable
