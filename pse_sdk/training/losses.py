@@ -113,7 +113,7 @@ def spectrum(x: Tensor) -> Tensor:
 class _Spectrum(torch.autograd.Function):
     """By hand, with its gradient: torch's takes a complex transform of twice the length, and adds windows one by one.
 
-    On a CPU forward and backward pass take a third of `torch.stft`'s time. Parts stand apart, because what comes after
+    On a CPU forward and backward pass take half of `torch.stft`'s time. Parts stand apart, because what comes after
     is real, and passes over every second number are slow.
     """
 
