@@ -65,6 +65,9 @@ class DepthChange:
         if self._before_rest is None:
             return
         warm, rising, frames = self._before_rest
+        if wanted > max(self.ran, warm, rising):  # deeper than what rests: its blocks begin anew
+            self._before_rest = None
+            return
         if self.ran < wanted <= max(warm, rising):
             self.kept = wanted
             self._warm = min(warm, wanted)

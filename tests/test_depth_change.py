@@ -96,3 +96,26 @@ def test_states_are_kept_only_over_short_rests(wanted: list[int]) -> None:
         change.next(want)
         assert all(rested[block] <= REST for block in range(min(change.kept, want)))
         rested = [0 if block < want else frames + 1 for block, frames in enumerate(rested)]
+
+
+@given(wanted_depths)
+def test_a_block_that_began_from_zeros_is_heard_after_the_warm_up(wanted: list[int]) -> None:
+    change = DepthChange()
+    change.next(5)
+    ran = [
+        WARM_UP
+    ] * 5  # frames of each block since it began from zeros; at the start of a stream all are heard at once
+    for want in wanted:
+        _, heard = change.next(want)
+        ran = [frames if block < change.kept or block >= want else 0 for block, frames in enumerate(ran)]
+        assert all(frames >= WARM_UP for frames in ran[:heard])
+        ran = [frames + 1 if block < want else frames for block, frames in enumerate(ran)]
+
+
+def test_what_rested_is_not_remembered_over_deeper_blocks_that_began_anew() -> None:
+    change = DepthChange()
+    for depth, frames in ((3, 100), (1, 10), (5, 5), (1, 5)):
+        for _ in range(frames):
+            change.next(depth, pinned=True)
+    # Block 3 began from zeros five frames ago.
+    assert change.next(3, pinned=True) == (3, 1)
