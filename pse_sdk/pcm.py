@@ -17,7 +17,8 @@ MIN_RATE, MAX_RATE = 8_000, 192_000
 INT16_SCALE = 32768.0
 # Far above full scale, far below what would overflow when squared: nothing like this comes from a microphone.
 LARGEST = 1e6
-# Floats whose full scale is 1 are below this but for glitches; of int16 samples cast to float most are above.
+# Floats whose full scale is 1 are below this but for glitches, which become silence: one that the model heard had the
+# next 6 to 16 s turned down. Of int16 samples cast to float most are above.
 LOUDEST = 30.0
 GLITCHES = 0.1
 # Blocks are cut into pieces of this many seconds, so that a block of any size takes bounded memory.
@@ -34,7 +35,7 @@ class PcmFormat:
 
     @classmethod
     def of(cls, block: npt.NDArray[Any]) -> PcmFormat:
-        if block.dtype not in (np.int16, np.float32, np.float64):
+        if block.dtype.type not in (np.int16, np.float32, np.float64):  # of either byte order
             hint = "; of a file, what soundfile.read returns" if block.dtype.kind in "US" else ""
             raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples{hint}")
         if block.ndim not in (1, 2):
@@ -61,7 +62,7 @@ class PcmFormat:
     def restore(self, channels: Sequence[Float32]) -> npt.NDArray[Any]:
         """float32 channels, [samples] each, in the app's type and shape."""
         stacked = np.stack(channels, axis=1) if self.is_2d else channels[0]
-        if self.dtype == np.int16:
+        if self.dtype.type is np.int16:
             scaled = np.rint(stacked * INT16_SCALE)
             stacked = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1)
         out: npt.NDArray[Any] = stacked.astype(self.dtype, copy=False)
@@ -84,10 +85,10 @@ def to_channels(block: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
 
 
 def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
-    """float32 (int16 scaled to -1..1), and how many samples were NaN, infinite or absurd and are now silence."""
-    if samples.dtype == np.int16:
+    """float32 (int16 scaled to -1..1), and how many samples were NaN, infinite or glitches and are now silence."""
+    if samples.dtype.type is np.int16:
         return samples.astype(np.float32) / np.float32(INT16_SCALE), 0
-    good = np.abs(samples) <= LARGEST  # false for NaN too
+    good = np.abs(samples) <= LOUDEST  # false for NaN too
     bad = len(samples) - int(np.count_nonzero(good))
     if not bad:
         return samples.astype(np.float32), 0
@@ -99,11 +100,11 @@ def must_be_scaled(block: npt.NDArray[Any]) -> None:
 
     A glitch is none of it, nor are NaN, infinite or absurd samples, which become silence.
     """
-    if block.dtype == np.int16:
+    if block.dtype.type is np.int16:
         return
     magnitude = np.abs(block)
     wrong = (magnitude > LOUDEST) & (magnitude <= LARGEST)
-    if np.count_nonzero(wrong) > GLITCHES * block.size:
+    if np.count_nonzero(wrong) > max(1, GLITCHES * block.size):  # blocks may be short
         raise UsageError(f"float samples up to {magnitude[wrong].max():.0f}: full scale is 1.0; divide them by 32768, "
                          "or give int16 samples")  # fmt: skip
 

@@ -52,6 +52,8 @@ class Recording:
         rest = map(np.asarray, blocks)
         opening = _take(rest, self._samples(WARM_START_S)) if self.warm_start else []
         for block in chain(opening, rest):
+            if not block.size and pcm is None:
+                continue  # of whatever type: nothing has begun
             pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
             if not pipelines:
                 pipelines = [Pipeline(self.runtime, self.rate, self.speaker) for _ in range(pcm.channels)]

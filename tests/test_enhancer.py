@@ -387,6 +387,32 @@ def test_a_glitch_does_not_stop_a_stream(tiny_model: Path) -> None:
     assert np.isfinite(sdk.Enhancer(model=tiny_model).process(block)).all()
 
 
+def test_a_glitch_costs_nothing_but_itself(enhancer: sdk.Enhancer, tiny_model: Path) -> None:
+    signal = (0.01 * np.random.default_rng(0).standard_normal(48000)).astype(np.float32)
+    signal[16000] = 0
+    expected = enhancer.enhance(signal)
+    signal[16000] = 1000  # far louder than anything, yet not infinite
+    np.testing.assert_array_equal(enhancer.enhance(signal), expected)
+    assert enhancer.stats().replaced_samples == 1
+    # In a short block, or a short last piece of a recording, one sample is a large share.
+    assert len(sdk.Enhancer(model=tiny_model).process(np.float32([0, 0, 100]))) == 3
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">f4", "<f8"])
+def test_samples_of_any_byte_order_are_taken(enhancer: sdk.Enhancer, dtype: str) -> None:
+    signal = np.random.default_rng(0).integers(-3000, 3000, 8000).astype(np.int16)
+    given = signal if dtype == ">i2" else signal / 32768
+    clean = enhancer.enhance(given.astype(dtype))
+    assert clean.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(clean, enhancer.enhance(given.astype(clean.dtype)))
+
+
+def test_an_empty_block_says_nothing_of_those_to_come(enhancer: sdk.Enhancer) -> None:
+    block = np.full(1600, 1000, np.int16)
+    clean = np.concatenate(list(enhancer.enhance_blocks([np.zeros(0), block])))
+    np.testing.assert_array_equal(clean, enhancer.enhance(block))
+
+
 @pytest.mark.parametrize("number", [np.int64, np.float32, np.float64])
 def test_numbers_of_numpy_are_numbers(tiny_model: Path, number: type) -> None:
     enhancer = sdk.Enhancer(sdk.Profile("mine", strength_db=number(12)), model=tiny_model)

@@ -14,7 +14,7 @@ from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
-from pse_sdk.pcm import check_rate
+from pse_sdk.pcm import check_rate, sanitise
 from pse_sdk.pictures import check_picture
 
 MAX_SECONDS = 60
@@ -93,4 +93,4 @@ def _first_minute(path: Path) -> tuple[npt.NDArray[np.float32], int]:
             missing -= len(block)
             if missing <= 0:
                 break
-    return np.concatenate(blocks).astype(np.float32), rate
+    return sanitise(np.concatenate(blocks))[0], rate

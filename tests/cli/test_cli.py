@@ -352,6 +352,16 @@ def test_a_spectrogram_is_drawn(run, tmp_path: Path, flags: list[str]) -> None:
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_spectrogram_shows_what_is_beside_a_bad_sample(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "a.wav"
+    soundfile.write(source, np.r_[0.1 * np.ones(8000), np.nan, 0.1 * np.ones(8000)], 16000, "FLOAT")
+    drawn = []
+    monkeypatch.setattr("pse_sdk.cli.spectrogram.draw", lambda shown, *_, **__: drawn.extend(shown.values()))
+    run("spectrogram", source)
+    assert len(drawn) == 2
+    assert all(np.isfinite(samples).all() for samples in drawn)
+
+
 def test_a_spectrogram_of_nothing_is_refused(run, tmp_path: Path) -> None:
     code, text = run("spectrogram", tmp_path / "gone.wav")
     assert (code, "no such file" in text) == (1, True)
