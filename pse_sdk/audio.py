@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,14 @@ READABLE = {".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", "
 # Those that messages name.
 KINDS = "WAV, FLAC, Ogg, Opus, MP3 or AIFF"
 # libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
-WRITABLE = {"WAV", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
+WRITABLE = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
+# Three headers of .wav files: the plain one, one that says which loudspeaker a channel is for, and one for long takes.
+WAV_FORMATS = {"WAV", "WAVEX", "RF64"}
+# More than this the first two cannot hold.
+WAV_BYTES = 0xFFFF0000
+SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+# What 16 bits would round.
+FINE = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
 
 
 @contextmanager
@@ -46,7 +53,7 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
     if not os.access(path, os.R_OK):
         raise AudioError(f"{path}: you may not read it; change its permissions")
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(_name(path))
     except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
         raise AudioError(
             f"{path}: not a recording that can be read ({KINDS}): {_reason(error)}; "
@@ -84,17 +91,26 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
         raise AudioError(f"{path}: there is no folder {path.parent}")
     try:
         with write_atomically(path) as temporary:
-            with soundfile.SoundFile(temporary, "w", like.samplerate, like.channels, subtype, format=container) as out:
+            with soundfile.SoundFile(
+                _name(temporary), "w", like.samplerate, like.channels, subtype, format=container
+            ) as out:
                 yield out
                 written = out.frames
             # Compressed formats write their last data while closing, and say nothing if that fails.
-            if soundfile.info(temporary).frames < written:
+            if soundfile.info(_name(temporary)).frames < written:
                 raise AudioError(f"{path}: could not be written whole; is the disk full?")
     except (soundfile.SoundFileError, OSError) as error:
-        raise AudioError(f"{path}: cannot be written ({_reason(error)}); {_way_out(path)}") from error
+        raise AudioError(f"{path}: cannot be written ({_reason(error)}); {_way_out(path, error)}") from error
 
 
-def _way_out(path: Path) -> str:
+def _name(path: Path) -> str | bytes:
+    """As soundfile takes it: names that are not UTF-8 in bytes, which Windows has none of."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _way_out(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return "choose a shorter name with -o"
     if not os.access(path.parent, os.W_OK):
         return f"you may not write to {path.parent}, choose another place"
     if path.suffix.lower() == ".wav":
@@ -169,9 +185,21 @@ def _format_for(path: Path, like: soundfile.SoundFile) -> tuple[str, str]:
         raise AudioError(f"{path}: unknown kind of file {path.suffix!r}; use .wav, .flac, .ogg, .opus, .mp3 or .aiff")
     if wanted == "opus":
         return container, "OPUS"
-    same = like.subtype if soundfile.check_format(container, like.subtype) else None
-    subtype: Any = same or soundfile.default_subtype(container)
-    return container, str(subtype)
+    subtype = _subtype_for(container, like)
+    if container != "WAV":
+        return container, subtype
+    if like.frames * like.channels * SAMPLE_BYTES.get(subtype, 0) > WAV_BYTES:
+        return "RF64", subtype
+    return like.format if like.format in WAV_FORMATS else container, subtype
+
+
+def _subtype_for(container: str, like: soundfile.SoundFile) -> str:
+    # libsndfile says that a WAV may hold MP3, and cannot write one.
+    if soundfile.check_format(container, like.subtype) and (container == "MP3" or like.subtype != "MPEG_LAYER_III"):
+        return str(like.subtype)
+    if like.subtype in FINE and soundfile.check_format(container, "PCM_24"):
+        return "PCM_24"
+    return str(soundfile.default_subtype(container))
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ def check_writable(path: Path) -> None:
     """Raise `UsageError` now rather than after an hour's work, where a file could not be written in the end."""
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
-    path = path.resolve()
+    path = _real(path)
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: exists and is not a file; choose another output")
     try:
@@ -24,6 +25,20 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
+
+
+def _real(path: Path) -> Path:
+    """Where links lead to. A link to itself stays what it is: of one `Path.resolve` makes a RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
+def _permissions(path: Path) -> int:
+    """Those of the file that is replaced; of a new one what the user's umask leaves."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 # A disk, a quota or a limit on the size of files is used up. The system names no file with these.
@@ -35,20 +50,19 @@ def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not.
 
     Raises `AudioError` where ``path`` exists and is not a file: a pipe or device is not to be replaced by one.
-    A link stays, and what it points to is replaced. A private file can be read by its owner alone.
+    A link stays, and what it points to is replaced. A private file can be read by its owner alone, and one
+    that is replaced keeps its permissions.
     """
-    path = path.resolve()
+    path = _real(path)
     if path.exists() and not path.is_file():
         raise AudioError(f"{path}: exists and is not a file; choose another output")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".pse-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         if not private:
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)  # mkstemp's files are private; this one is to be like any other
+            temporary.chmod(_permissions(path))  # mkstemp's files are private
         temporary.replace(path)
     except OSError as error:
         if error.errno in DISK_FULL:

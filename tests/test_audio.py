@@ -170,3 +170,71 @@ def test_a_written_file_can_be_read_as_any_other(tmp_path: Path) -> None:
     with write_atomically(tmp_path / "ours") as temporary:
         temporary.write_text("x")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def written_as(tmp_path: Path, source: str, subtype: str, target: str, kind: str | None = None) -> tuple[str, str]:
+    """Format and subtype of what is written for a recording of a kind."""
+    path = tmp_path / source
+    soundfile.write(path, np.zeros((4800, 2)), 48000, subtype, format=kind)
+    with open_audio(path) as file, write_audio(tmp_path / target, file) as out:
+        out.write(np.zeros((4800, 2)))
+    info = soundfile.info(tmp_path / target)
+    return info.format, info.subtype
+
+
+def test_a_wav_of_an_mp3_holds_pcm(tmp_path: Path) -> None:
+    assert written_as(tmp_path, "a.mp3", "MPEG_LAYER_III", "b.wav") == ("WAV", "PCM_16")
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE", "PCM_32"])
+def test_more_than_16_bits_become_24_where_a_format_has_no_more(tmp_path: Path, subtype: str) -> None:
+    assert written_as(tmp_path, "a.wav", subtype, "b.flac") == ("FLAC", "PCM_24")
+
+
+@pytest.mark.parametrize("kind", ["WAVEX", "RF64"])
+def test_a_wav_keeps_its_kind_of_header(tmp_path: Path, kind: str) -> None:
+    assert written_as(tmp_path, "a.wav", "PCM_16", "b.wav", kind) == (kind, "PCM_16")
+
+
+def test_a_wav_of_more_than_4_gib_has_a_header_that_can_say_so(tmp_path: Path) -> None:
+    like = SimpleNamespace(format="FLAC", subtype="PCM_24", frames=800_000_000, channels=2, samplerate=48000)
+    with write_audio(tmp_path / "long.wav", like) as out:
+        out.write(np.zeros((10, 2)))
+    assert soundfile.info(tmp_path / "long.wav").format == "RF64"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names")
+def test_any_name_that_a_source_can_have_can_be_written_too(tmp_path: Path) -> None:
+    for name in (b"x" * 251 + b".wav", "\u8a71".encode() * 83 + b".wav", b"caf\xe9.wav"):
+        path = Path(os.fsdecode(bytes(tmp_path) + b"/" + name))
+        with open_audio(recording(tmp_path / "a.wav")) as file, write_audio(path, file) as out:
+            out.write(np.ones(100))
+        assert len(read(path)) == 100
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names")
+def test_a_name_that_is_too_long_is_told_to_be_shorter(tmp_path: Path) -> None:
+    refused = pytest.raises(AudioError, match="choose a shorter name")
+    with open_audio(recording(tmp_path / "a.wav")) as file, refused, write_audio(tmp_path / ("x" * 300), file) as out:
+        out.write(np.ones(100))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch(0o600)
+    with write_atomically(tmp_path / "mine") as temporary:
+        temporary.write_text("x")
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_to_itself_is_no_recording(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.wav"
+    loop.symlink_to("loop.wav")
+    with pytest.raises(AudioError, match=r"loop\.wav: no such file"):
+        read(loop)
+    check_writable(loop)
+    with open_audio(recording(tmp_path / "a.wav")) as file, write_audio(loop, file) as out:
+        out.write(np.ones(100))
+    assert len(read(loop)) == 100

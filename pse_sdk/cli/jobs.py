@@ -57,7 +57,7 @@ def file_identity(path: Path) -> object:
     try:
         found = path.stat()
     except OSError:
-        return path.resolve()
+        return os.path.realpath(path)
     return found.st_dev, found.st_ino
 
 
