@@ -123,13 +123,21 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None, w
 
 
 def read_index(path: Path) -> list[dict[str, str]]:
-    """The rows of an index; raises `AudioError` naming a column that is missing."""
-    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise AudioError(f"{path}: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
-        return list(reader)
+    """The rows of an index; raises `AudioError` naming a column that is missing, or the line that is damaged."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin a file with a mark
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise AudioError(f"{path}: no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
+            rows = []
+            for row in reader:
+                if None in row or None in row.values():
+                    raise AudioError(f"{path}, line {reader.line_num}: not as many fields as there are columns")
+                rows.append(row)
+            return rows
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise AudioError(f"{path}: cannot be read ({error}); save it as CSV in UTF-8") from error
 
 
 def _digest(content: object) -> str:

@@ -45,13 +45,19 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
         raise AudioError(f"kind {kind!r}: must be one of {', '.join(KINDS)}")
     if not folder.resolve().is_relative_to(data.resolve()):
         raise AudioError(f"{folder}: must lie in the data folder {data}, whose index names its files")
-    # Names that begin with a dot are what other systems keep about a file, `._a.wav` of macOS.
+    # Names that begin with a dot are what other systems keep about a file, `._a.wav` of macOS, and folders of waste.
     files = sorted(
         path for path in folder.rglob("*")
-        if is_audio_name(path) and path.is_file() and not path.name.startswith(".")
+        if is_audio_name(path) and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )  # fmt: skip
     if not files:
         raise AudioError(f"{folder}: no recordings in this folder")
+    for path in files:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise AudioError(f"{str(path)!r}: the name is not UTF-8, as an index must be; rename it") from None
     groups = [_group(path.relative_to(folder), group_level) for path in files]
     parted = [str(path.relative_to(folder)) for path in files] if kind == "noise" or not group_level else groups
     held_out = _held_out(set(parted), valid)
@@ -106,6 +112,6 @@ def _held_out(names: set[str], share: float) -> set[str]:
         return set()
     if len(names) < 2:
         raise AudioError(f"only one group ({next(iter(names))}): training and validation must share none; give another "
-                         "group level")  # fmt: skip
+                         "group level, or --valid 0 to keep it for training")  # fmt: skip
     fractions = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in names}
     return {name for name in names if fractions[name] < share} or {min(names, key=fractions.__getitem__)}

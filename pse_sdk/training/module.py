@@ -20,6 +20,8 @@ from pse_sdk.training.schedule import schedulers
 
 # In a checkpoint: how many mixtures were drawn, so that a run goes on with the next one, whatever it drew per step.
 DRAWN = "mixtures_drawn"
+# In a checkpoint: whose voices the stack understands.
+SPEAKER_ENCODER = "speaker_encoder"
 # How long a deeper head's blocks run before it is heard, seconds.
 UNHEARD_S = (0.05, 0.3)
 # What the loaders of validation data hold, in their order.
@@ -36,6 +38,7 @@ class JointTraining(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.drawn = 0
+        self.speaker_encoder = ""
         torch.manual_seed(recipe.seed)
         self.stack = BloomStack(recipe.model)
         if recipe.frozen_blocks:
@@ -120,9 +123,11 @@ class JointTraining(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[DRAWN] = self.drawn
+        checkpoint[SPEAKER_ENCODER] = self.speaker_encoder
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.drawn = checkpoint[DRAWN]
+        self.speaker_encoder = checkpoint.get(SPEAKER_ENCODER, self.speaker_encoder)
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         name = VALIDATION_SETS[dataloader_idx]

@@ -133,6 +133,7 @@ def train(
     ]  # fmt: skip
     _write_recipe(output, recipe)
     module = JointTraining(recipe)
+    module.speaker_encoder = train_set.speaker_encoder
     if not drawn:
         _begin(module, start_from)
     with quiet():
@@ -147,7 +148,7 @@ def train(
         )
     weights = output / "model.safetensors"
     if trainer.is_global_zero:
-        _finish(trainer, recipe, output, weights, train_set.speaker_encoder or _speaker_encoder_of(start_from))
+        _finish(trainer, recipe, output, weights, module.speaker_encoder)
     return weights
 
 
@@ -223,14 +224,12 @@ def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: P
 def _begin(module: JointTraining, weights: Path | None) -> None:
     """Start from weights; what the recipe freezes has to come from them."""
     trained = begin_with(module.stack, weights) if weights else 0
+    # A run without voices does not change whose the stack understands.
+    if weights and not module.speaker_encoder:
+        module.speaker_encoder = str(load_stack(weights)[1].get("speaker_encoder", ""))
     frozen = module.recipe.frozen_blocks
     if frozen > trained:
         raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
-
-
-def _speaker_encoder_of(weights: Path | None) -> str:
-    """Whose voices the stack that a run began with understands: a run without voices does not change that."""
-    return str(load_stack(weights)[1].get("speaker_encoder", "")) if weights else ""
 
 
 def _drawn(checkpoint: Path) -> int:
@@ -240,9 +239,10 @@ def _drawn(checkpoint: Path) -> int:
     try:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)[DRAWN])
     except (EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        best = checkpoint.with_name("best.safetensors")
-        raise UsageError(f"{checkpoint}: damaged, or of another version ({first_line(error)}); train on from weights "
-                         f"that are whole, in another folder: --start-from {best}") from error  # fmt: skip
+        best = checkpoint.with_name(f"{BEST}.ckpt")
+        way_out = f"copy {best} over it to go on from the best validation" if best.exists() else "begin anew"
+        raise UsageError(f"{checkpoint}: damaged, or of another version ({first_line(error)}); {way_out}, or "
+                         "--start-from weights that are whole, in another folder") from error  # fmt: skip
 
 
 def save_averaged(checkpoint: Path, recipe: Recipe, path: Path, speaker_encoder: str = "") -> None:

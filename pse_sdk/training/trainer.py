@@ -150,11 +150,18 @@ class KeepLast(Checkpoint):
         self.path = path
 
     def on_validation_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        trainer.save_checkpoint(self.path, weights_only=False)
+        self._save(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         if trainer.should_stop or trainer.global_step >= trainer.max_steps:
-            trainer.save_checkpoint(self.path, weights_only=False)
+            self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        # Not over the old one: Lightning writes elsewhere first, and moving from another disk is copying.
+        whole = self.path.with_suffix(".new")
+        trainer.save_checkpoint(whole, weights_only=False)
+        if trainer.is_global_zero:
+            whole.replace(self.path)
 
 
 class Progress(RichProgressBar):

@@ -1,6 +1,7 @@
 """Indexes of folders of recordings: what is in them, and that splits share no speaker."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,9 @@ def test_a_folder_is_named_as_it_is_called_from_wherever(data: Path, monkeypatch
 
 def test_what_other_systems_keep_beside_a_recording_is_none(data: Path) -> None:
     (data / "rooms" / "._r0_near.flac").write_bytes(b"Mac OS X")
-    assert not [row.path for row in index_folder(data, data / "rooms", "rir") if "._" in row.path]
+    (data / "rooms" / ".Trash").mkdir()
+    (data / "rooms" / "r0_far.flac").rename(data / "rooms" / ".Trash" / "r0_far.flac")
+    assert not [row.path for row in index_folder(data, data / "rooms", "rir") if "/." in row.path]
 
 
 def test_the_data_folder_itself_can_be_indexed_again(data: Path) -> None:
@@ -129,7 +132,7 @@ def test_what_cannot_be_indexed_is_said(data: Path, folder: str, kind: str, leve
 def test_one_speaker_cannot_be_in_both_splits(data: Path) -> None:
     (data / "one" / "anna").mkdir(parents=True)
     soundfile.write(data / "one" / "anna" / "a.wav", np.zeros(160), 16000)
-    with pytest.raises(AudioError, match="only one group"):
+    with pytest.raises(AudioError, match=r"only one group .*--valid 0"):
         index_folder(data, data / "one", "speech", 1)
 
 
@@ -146,3 +149,25 @@ def test_an_index_without_a_column_or_with_a_lost_file_is_named(data: Path) -> N
     soundfile.write(data / "gone.wav", np.zeros(0), 16000)
     with pytest.raises(AudioError, match=r"gone\.wav: holds no samples"):
         load_clips(data, "speech", "train", data / "cache")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (b'a.wav,speech,train,s,,\nb.wav,speech,train\n', "line 3: not as many fields"),
+        (b'a.wav,speech,train,s,,,7\n', "line 2: not as many fields"),
+        (b'caf\xe9.wav,speech,train,s,,\n', "save it as CSV in UTF-8"),
+        (b'a.wav,speech,train,s,"' + b"x" * 200_000, "save it as CSV in UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_damaged_index_is_named_with_its_line(data: Path, rows: bytes, message: str) -> None:
+    (data / "index.csv").write_bytes(",".join(COLUMNS).encode() + b"\n" + rows)
+    with pytest.raises(AudioError, match=rf"index\.csv.*{message}"):
+        read_index(data / "index.csv")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names")
+def test_a_name_that_an_index_cannot_hold_is_told(data: Path) -> None:
+    (data / "rooms" / "r0_near.flac").rename(data / "rooms" / os.fsdecode(b"caf\xe9.flac"))
+    with pytest.raises(AudioError, match=r"caf.*: the name is not UTF-8"):
+        index_folder(data, data / "rooms", "rir")

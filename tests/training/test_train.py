@@ -225,6 +225,12 @@ def test_weights_name_the_encoder_of_their_voices_and_voices_of_another_size_are
         run("a", *settings, voices=tmp_path / "voices")
     weights = run("b", *settings[::2], "model.speaker_dim=8", voices=tmp_path / "voices")
     assert load_stack(weights)[1]["speaker_encoder"] == "abc"
+    # A run without voices begins with what understands them, and does not need it again to go on.
+    (tmp_path / "start.safetensors").write_bytes(weights.read_bytes())
+    settings = ["model.speaker_dim=8", "decay_steps=1"]
+    run("c", *settings, "steps=1", start_from=tmp_path / "start.safetensors")
+    (tmp_path / "start.safetensors").unlink()
+    assert load_stack(run("c", *settings, "steps=2", resume=True))[1]["speaker_encoder"] == "abc"
 
 
 def test_several_processes_draw_as_many_items_more_and_go_on_where_they_were(
@@ -284,8 +290,9 @@ def test_a_run_goes_on_as_it_began_or_says_what_is_other(run: Run, tmp_path: Pat
         run("a", "steps=8", "batch=3", "seed=9", resume=True)
     recipe.write_text(kept)
     last = tmp_path / "a" / "last.ckpt"
+    assert not last.with_suffix(".new").exists()
     last.write_bytes(last.read_bytes()[:1000])
-    with pytest.raises(UsageError, match=r"last\.ckpt: damaged, or of another version .*--start-from"):
+    with pytest.raises(UsageError, match=r"last\.ckpt: damaged, or of another version .*copy \S+best\.ckpt over it"):
         run("a", "steps=8", resume=True)
 
 

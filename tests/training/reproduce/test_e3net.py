@@ -84,7 +84,9 @@ def test_the_learning_rate_rises_stays_and_falls_to_nothing_with_the_budget() ->
     assert [learning_rate_factor(s) for s in shares] == pytest.approx([0.1, 0.5, 1, 1, 1, 0.5, 0, 0])
 
 
-@pytest.mark.parametrize("wrong", [{}, {"minutes": 1.0, "steps": 1}, {"steps": -1}, {"minutes": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"minutes": 1.0, "steps": 1}, {"steps": -1}, {"minutes": 0.0}, {"minutes": float("nan")}]
+)
 def test_a_budget_is_either_minutes_or_steps(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="budget"):
         Budget(**wrong)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -31,8 +32,8 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise UsageError("a budget is either minutes or steps: give one of them")
-        if (self.minutes or self.steps or 0) <= 0:
-            raise UsageError("a budget must be more than nothing")
+        if not 0 < (self.minutes or self.steps or 0) < math.inf:
+            raise UsageError("a budget must be more than nothing, and end")
 
     def __str__(self) -> str:
         clock = "by the clock" if torch.cuda.is_available() else "of processor time"
