@@ -88,6 +88,9 @@ def _warm_start(quality: Report) -> list[str]:
         "",
         overview(report).to_markdown(),
         "",
+        "*Earlier* is the live stream of [Quality](#quality), the same model without a warm start; here it runs in "
+        "LiteRT, there in ONNX Runtime, which differ by 0.02 dB and 0.004 in PESQ at most.",
+        "",
         differences(differences_between(report, quality)).to_markdown(),
         "",
     ]
