@@ -13,7 +13,7 @@ import soxr
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.errors import AudioError, ModelError, UsageError
-from pse_sdk.pcm import PcmFormat, check_rate, sanitise, to_channels
+from pse_sdk.pcm import PcmFormat, check_rate, must_be_scaled, sanitise, to_channels
 from pse_sdk.runtimes.bundled import DEFAULT_MODEL, speaker_encoder_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.voice_profile import VoiceProfile
@@ -128,6 +128,7 @@ def prepare(audio: npt.NDArray[Any], sample_rate: int) -> Enrolment:
     check_rate(sample_rate)
     PcmFormat.of(audio)
     longest = int(LONGEST_S * sample_rate)
+    must_be_scaled(audio[:longest])
     cleaned = [sanitise(channel) for channel in to_channels(audio[:longest])]
     channels = [channel for channel, _ in cleaned]
     mono: Float32 = np.mean(np.stack(channels), axis=0, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -40,6 +41,13 @@ def this_machine() -> Machine:
     """The machine that this process runs on; asked of the system once."""
     system = f"{platform.system()} {platform.machine()}"
     return Machine(_cpu_name() or "unknown CPU", psutil.cpu_count() or 1, system)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: in a container often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return psutil.cpu_count() or 1
 
 
 def governor() -> str | None:

@@ -81,7 +81,10 @@ class Personal:
     ) -> tuple[VoiceProfile, EnrolmentReport]:
         """As `enroll`, but nothing changes here, and what was measured on the recording is told as well."""
         encoder = open_speaker_encoder(self.description)
-        recorded = prepare(audio, sample_rate)
+        try:
+            recorded = prepare(audio, sample_rate)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}") from None
         self._replaced(recorded.replaced)
         return enrol(recorded, self._enhance_for_all, encoder, name)
 

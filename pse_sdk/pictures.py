@@ -11,6 +11,11 @@ from pse_sdk.files import check_writable
 FORMATS = (".png", ".pdf", ".svg")
 
 
+def plain(text: str) -> str:
+    """A name as matplotlib draws it: not as a formula, nor with what is no character."""
+    return text.replace("$", r"\$").encode(errors="replace").decode()
+
+
 def check_picture(path: Path) -> None:
     """Raise `UsageError` for a picture that could not be drawn or written later."""
     if path.suffix.lower() not in FORMATS:

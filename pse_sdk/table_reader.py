@@ -28,13 +28,18 @@ else:
 FORMAT = 1
 MAX_BYTES = 1 << 20
 MAX_MS = 1e6
+# Of what no frame takes less than; costs are divided by it.
+LEAST_MS = 1e-6
 
 R = TypeVar("R")
 
 
 def default_path() -> Path:
-    """Where this user's device table lies."""
-    return platformdirs.user_data_path("pse-sdk", appauthor=False) / "device.toml"
+    """Where this user's device table lies. Raises `TableError` for a user without a home directory."""
+    try:
+        return platformdirs.user_data_path("pse-sdk", appauthor=False) / "device.toml"
+    except RuntimeError as error:
+        raise TableError(f"no place for a device table ({error}); set HOME, or name a file with -o") from error
 
 
 def usable_table(path: Path | None = None) -> DeviceTable | None:
@@ -42,8 +47,8 @@ def usable_table(path: Path | None = None) -> DeviceTable | None:
 
     The warnings name this module as their place, not the caller, so that Python shows each only once per process.
     """
-    path = path or default_path()
     try:
+        path = path or default_path()
         if not path.exists():
             return None
         table = read_table(path)
@@ -125,4 +130,4 @@ def _fits(value: Any, kind: str, name: str) -> bool:
     if kind == "int":
         return isinstance(value, int) and value >= 1
     # A frame takes time; energy above idling comes out negative where noise is larger than it.
-    return value > 0 if name in ("wall_p50_ms", "hop_ms") else value >= 0 or name == "energy_mj"
+    return value >= LEAST_MS if name in ("wall_p50_ms", "hop_ms") else value >= 0 or name == "energy_mj"

@@ -123,6 +123,10 @@ def test_files_of_any_rate_and_channels_enrol_alike(personal_model: Path, tmp_pa
     assert enhancer.enroll(mono, 16000).embedding @ one.embedding > 0.999
     with pytest.raises(sdk.AudioError, match=r"gone\.wav: no such file"):
         enhancer.enroll(tmp_path / "gone.wav")
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, np.full(48000, 9000.0), 16000, "FLOAT")
+    with pytest.raises(sdk.UsageError, match=r"loud\.wav: float samples up to 9000"):
+        enhancer.enroll(loud)
     with pytest.raises(sdk.UsageError, match="sample rate 1000"):
         enhancer.enroll(mono, 1000)
 

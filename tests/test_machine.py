@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from pse_sdk import machine
-from pse_sdk.machine import Machine, governor, this_machine
+from pse_sdk.machine import Machine, governor, this_machine, usable_cores
 
 
 @pytest.fixture
@@ -56,3 +56,11 @@ def test_the_governor_is_told_where_there_is_one(linux: Path) -> None:
     assert governor() is None
     (linux / "GOVERNOR").write_text("powersave\n")
     assert governor() == "powersave"
+
+
+def test_cores_are_counted_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert usable_cores() == 2
+    monkeypatch.delattr(machine.os, "sched_getaffinity")
+    monkeypatch.setattr(machine.psutil, "cpu_count", lambda: 7)
+    assert usable_cores() == 7

@@ -1,6 +1,7 @@
 """Reading a device table: what was written is read; what cannot be used is ignored with a word, never an exception."""
 
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -134,3 +135,18 @@ def test_what_is_not_a_file_is_ignored(tmp_path: Path) -> None:
 def test_a_table_that_is_read_by_name_tells_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"gone\.toml: no such file"):
         read_table(tmp_path / "gone.toml")
+
+
+def test_a_user_without_a_home_has_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("pse_sdk.table_reader.platformdirs.user_data_path", nowhere)
+    with pytest.warns(PseWarning, match="no place for a device table"):
+        assert usable_table() is None
+
+
+def test_a_cost_that_cannot_be_divided_by_is_damage(path: Path) -> None:
+    path.write_text(re.sub(r"wall_p50_ms = \S+", "wall_p50_ms = 1e-322", path.read_text(), count=1))
+    with pytest.raises(TableError, match="wall_p50_ms"):
+        read_table(path)

@@ -11,7 +11,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from pse_sdk.errors import DeviceTableWarning
+from pse_sdk.errors import DeviceTableWarning, TableError
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
 from pse_sdk.runtimes.bundled import bundled_files, bundled_models, find_model
@@ -76,18 +76,30 @@ def _machine() -> str:
     load = read_load()
     battery = "no battery" if load.battery is None else f"battery {load.battery:.0%}" + (
         ", on mains" if load.plugged else "")  # fmt: skip
-    memory = psutil.virtual_memory().total / 2**30
     return (
         f"This machine: {platform.system()} {platform.machine()}, {psutil.cpu_count()} logical cores, "
-        f"{memory:.0f} GiB, {battery}, Python {platform.python_version()}"
+        f"{_memory()}, {battery}, Python {platform.python_version()}"
     )
+
+
+def _memory() -> str:
+    try:
+        return f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+    except OSError:  # a sandbox without /proc/meminfo
+        return "memory not told"
+
+
+def _is_there() -> bool:
+    try:
+        return default_path().exists()
+    except (OSError, TableError):  # a folder that may not be read; no home directory
+        return True
 
 
 def _device_table() -> str:
     warnings.simplefilter("once", DeviceTableWarning)
     table = usable_table()
     if table is None:
-        there = "not usable" if default_path().exists() else "none"
-        return f"Device table: {there}; `pse profile-device` makes one"
+        return f"Device table: {'not usable' if _is_there() else 'none'}; `pse profile-device` makes one"
     measured = ", ".join(f"{m.model} ({m.precision}) in {m.runtime}" for m in table.measured)
     return f"Device table: {default_path()}, made {table.made}: {measured}"

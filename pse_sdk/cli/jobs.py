@@ -122,11 +122,16 @@ def _recordings(given: Path, output: Path | None) -> list[Path]:
 
 def _visible(folder: Path) -> list[Path]:
     """Files in a folder and in those below it, none of them hidden."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    found = []
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for name in names if not name.startswith(".") and (path := Path(place, name)).is_file()]
+    return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    raise UsageError(f"{error.filename}: the folder cannot be read ({error.strerror}); change its permissions, or name "
+                     "the recordings that you want")  # fmt: skip
 
 
 def _is_output(path: Path) -> bool:

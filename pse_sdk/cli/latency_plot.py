@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pse_sdk.pictures import plain
 from pse_sdk.profiling.measure import Cell, Series
 
 SHOWN = {"paced": "paced, alone", "paced_under_load": "paced, under load"}
@@ -25,12 +26,12 @@ def draw_latencies(every: Sequence[Series], path: Path, title: str) -> None:
     for row, series in zip(axes, every, strict=True):
         for axis, condition in zip(row, conditions, strict=True):
             _curves(axis, series.cells[condition])
-            axis.set_title(f"{series.candidate}\n{SHOWN[condition]}", loc="left", fontsize=9)
+            axis.set_title(plain(f"{series.candidate}\n{SHOWN[condition]}"), loc="left", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("time of a frame, ms")
     for axis in axes[:, 0]:
         axis.set_ylabel("frames that took as long or longer")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(plain(title), fontsize=10)
     figure.savefig(path, dpi=110, format=path.suffix.lstrip("."))
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import DeviceTableWarning
@@ -90,7 +91,7 @@ def _run(session: LiveSession, console: Console, name: str, blocks: int, seconds
             if not _obey(session, pressed()):
                 break
             status = session.watch()
-            if console.is_terminal:
+            if console.is_terminal and not console.is_dumb_terminal:
                 view.update(panel(status, name, blocks), refresh=True)
             elif time.monotonic() >= next_line:
                 next_line += LINE_S
@@ -128,5 +129,5 @@ def _devices() -> Table | str:
     table = Table("", "device", "in", "out", "rate", "default")
     for d in found:
         default = ", ".join(w for w, on in (("input", d.default_input), ("output", d.default_output)) if on)
-        table.add_row(str(d.index), d.name, str(d.inputs), str(d.outputs), f"{d.rate} Hz", default)
+        table.add_row(str(d.index), Text(d.name), str(d.inputs), str(d.outputs), f"{d.rate} Hz", default)
     return table

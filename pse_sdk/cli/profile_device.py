@@ -14,6 +14,7 @@ from pse_sdk.cli.device_report import comparison, report
 from pse_sdk.cli.latency_plot import draw_latencies
 from pse_sdk.errors import UsageError
 from pse_sdk.files import check_writable, write_atomically
+from pse_sdk.machine import usable_cores
 from pse_sdk.pictures import check_picture
 from pse_sdk.profiling.candidates import Candidate, find_candidates
 from pse_sdk.profiling.competitors import Competition, competing, own_nice
@@ -64,7 +65,7 @@ def profile_device(
         console.print(comparison(a, b))
         return
     nice = own_nice() if load_nice is None else load_nice
-    competition = Competition(psutil.cpu_count() or 1 if load is None else load, nice, _cores(load_cores))
+    competition = Competition(usable_cores() if load is None else load, nice, _cores(load_cores))
     candidates, skipped = find_candidates(model or [], runtime or [])
     path = _checked(output, plot)
     with competing(competition):
@@ -74,7 +75,7 @@ def profile_device(
     for line in skipped:
         notes.print(line)
     meter = EnergyMeter()
-    busy = psutil.cpu_percent(interval=IDLE_S) / 100
+    busy = _busy(notes)
     meter.measure_idle(IDLE_S)
     every = _measure(candidates, plan, meter, notes)
     table = make_table([series.measured() for series in every], busy, competition)
@@ -90,6 +91,15 @@ def profile_device(
         with write_atomically(plot) as temporary:
             draw_latencies(every, temporary, f"{table.machine}; load: {table.load}")
         notes.print(f"wrote {plot}")
+
+
+def _busy(notes: Console) -> float:
+    """The share of this machine's time that others use, for the record; 0 where the system does not tell."""
+    try:
+        return psutil.cpu_percent(interval=IDLE_S) / 100
+    except OSError as error:
+        notes.print(f"how busy the machine is cannot be read ({error.strerror})")
+        return 0.0
 
 
 def _checked(output: Path | None, plot: Path | None) -> Path:

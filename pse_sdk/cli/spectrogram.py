@@ -12,10 +12,10 @@ from rich.console import Console
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.files import write_atomically
-from pse_sdk.pcm import check_rate, sanitise
-from pse_sdk.pictures import check_picture
+from pse_sdk.pcm import check_rate, must_be_scaled, sanitise
+from pse_sdk.pictures import check_picture, plain
 
 MAX_SECONDS = 60
 FLOOR_DB = -90
@@ -71,7 +71,7 @@ def draw(signals: dict[str, npt.NDArray[Any]], rate: int, path: Path, title: str
         axis.set_title(name, loc="left", fontsize=10)
     axes[-1].set_xlabel("s")
     figure.colorbar(image, ax=list(axes), label="dB")
-    figure.suptitle(title)
+    figure.suptitle(plain(title))
     figure.savefig(path, dpi=110, format=path.suffix.lstrip("."))
 
 
@@ -93,4 +93,9 @@ def _first_minute(path: Path) -> tuple[npt.NDArray[np.float32], int]:
             missing -= len(block)
             if missing <= 0:
                 break
-    return sanitise(np.concatenate(blocks))[0], rate
+    samples = np.concatenate(blocks)
+    try:
+        must_be_scaled(samples)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return sanitise(samples)[0], rate

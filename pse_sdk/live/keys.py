@@ -14,7 +14,7 @@ def pressed_keys() -> Iterator[Callable[[], str]]:
     Always empty where standard input is no terminal, or that of another process: one in the background (``&``) that
     changes its terminal is stopped.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         yield lambda: ""
     elif sys.platform == "win32":
         yield _windows_keys
@@ -61,8 +61,11 @@ else:
         try:
             yield
         finally:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+            if not _in_background():  # sent there meanwhile (Ctrl-Z, bg): the shell has put its terminal right
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
     def _posix_keys() -> str:
+        if _in_background():
+            return ""
         ready, _, _ = select.select([sys.stdin], [], [], 0)
         return SPECIAL.sub("", os.read(sys.stdin.fileno(), 64).decode(errors="ignore")) if ready else ""

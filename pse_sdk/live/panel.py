@@ -20,7 +20,8 @@ def panel(status: LiveStatus, name: str, blocks: int) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_row("state", Text(_state(status), style="green" if status.connected else "yellow"))
     table.add_row("lag", lag_line(status))
-    table.add_row("depth", f"{stats.depth} of {blocks}  ({status.profile}: {stats.reason})")
+    # Names of devices and of profile files may look like rich's markup.
+    table.add_row("depth", Text(f"{stats.depth} of {blocks}  ({status.profile}: {stats.reason})"))
     system = "" if stats.load.cpu is None else f", system {stats.load.cpu:.0%}"
     table.add_row("load", f"{stats.cpu_share:.1%} of a core, frame {stats.frame_ms_p50:.2f} ms, 99 % within "
                           f"{stats.frame_ms_p99:.2f} ms{system}")  # fmt: skip
@@ -28,7 +29,7 @@ def panel(status: LiveStatus, name: str, blocks: int) -> Panel:
     table.add_row("out", _meter(status.output_db))
     table.add_row("gain", f"{status.output_db - status.input_db:+.1f} dB")
     table.add_row("trouble", trouble_line(status))
-    return Panel(table, title=f"pse live: {name}", subtitle=KEYS, title_align="left", subtitle_align="left")
+    return Panel(table, title=Text(f"pse live: {name}"), subtitle=KEYS, title_align="left", subtitle_align="left")
 
 
 def lag_line(status: LiveStatus) -> str:

@@ -124,13 +124,17 @@ def _sounddevice() -> ModuleType:
             "live audio needs the PortAudio library: install it with the system's package manager "
             "(Debian, Ubuntu: apt install libportaudio2; Fedora: dnf install portaudio)"
         ) from None
+    except Exception as error:  # PortAudio starts when sounddevice is imported, and its errors have a class of theirs
+        raise UsageError(f"PortAudio does not start ({first_line(error)}): no sound server, or no right to use it?"
+                         ) from error  # fmt: skip
     module: ModuleType = sounddevice
     return module
 
 
 def _find(sd: ModuleType, wanted: str | None, kind: str) -> dict[str, Any]:
+    name: str | int | None = int(wanted) if wanted and wanted.isdigit() else wanted
     try:
-        found: dict[str, Any] = sd.query_devices(int(wanted) if wanted and wanted.isdigit() else wanted, kind)
+        found: dict[str, Any] = sd.query_devices(_one_of(sd, name, kind) if isinstance(name, str) else name, kind)
         if not found[f"max_{kind}_channels"]:
             raise ValueError(f"{found['name']} has no {kind}")
     except (sd.PortAudioError, ValueError) as error:
@@ -140,6 +144,26 @@ def _find(sd: ModuleType, wanted: str | None, kind: str) -> dict[str, Any]:
         raise AudioError(f"no {kind} device {wanted!r} ({first_line(error)}); "
                          "`pse live --list-devices` shows what there is") from error  # fmt: skip
     return found
+
+
+def _one_of(sd: ModuleType, name: str, kind: str) -> str | int:
+    """A name as PortAudio takes it; the device itself where several match, as on Windows, which lists each four times.
+
+    The one that the system's own sound interface lists comes first. Raises ValueError that names all, if they are more.
+    """
+    wanted, devices = name.lower(), list(sd.query_devices())
+    matches = {
+        i: full for i, d in enumerate(devices)
+        if d[f"max_{kind}_channels"] and wanted in (full := _full_name(sd, d)).lower()
+    }  # fmt: skip
+    exact = [i for i, full in matches.items() if wanted in (full.lower(), devices[i]["name"].lower())]
+    usual = [i for i in matches if devices[i]["hostapi"] == sd.default.hostapi]
+    for found in (exact, list(matches), usual):
+        if len(found) == 1:
+            return found[0]
+    if len(matches) > 1:
+        raise ValueError(f"several match, give one's number: {'; '.join(f'{i} {full}' for i, full in matches.items())}")
+    return name
 
 
 def _again(sd: ModuleType, index: int, name: str, kind: str) -> int | str:

@@ -18,6 +18,8 @@ from pse_sdk.statistics import Stats
 logger = logging.getLogger("pse_sdk")
 
 BLOCK_S = 0.01
+# Half of what `LiveStream`'s rings hold.
+MAX_BUFFER_S = 1.0
 # Calls of `watch`, about ten a second, without a sign of the device until it counts as gone (sound servers may take 2 s
 # to wake a device), and between two tries to open it. Calls and not seconds: while the machine sleeps, nobody calls.
 STALLED_CALLS = 30
@@ -73,7 +75,7 @@ class LiveSession:
     device : where the audio comes from and goes to
     say : takes one line for the user when the device goes or comes back, in the thread that calls `watch`, or when
         something fails, in the worker's. What it raises goes to the logger ``pse_sdk``
-    buffer_s : delay that the worker may use; at least two blocks of 10 ms
+    buffer_s : delay that the worker may use, up to 1 s; two blocks of 10 ms at least, whatever it says
     clock : seconds since anything, also while the machine sleeps
     """
 
@@ -89,6 +91,8 @@ class LiveSession:
         if enhancer.sample_rate != device.rate:
             raise UsageError(f"the Enhancer works at {enhancer.sample_rate} Hz, the device at {device.rate}: make it "
                              "with sample_rate=device.rate")  # fmt: skip
+        if not 0 <= buffer_s <= MAX_BUFFER_S:
+            raise UsageError(f"buffer_s = {buffer_s}: seconds, from 0 to {MAX_BUFFER_S:g}")
         self._enhancer, self._device, self._tell = enhancer, device, say
         self._block = round(BLOCK_S * device.rate)
         self._cushion = max(2 * self._block, round(buffer_s * device.rate))
@@ -111,8 +115,10 @@ class LiveSession:
         self._worker.start()
 
     def stop(self) -> None:
-        self._device.close()
+        """Close the device and end the worker. `watch` then only tells."""
         self._stopping.set()
+        self._device.close()
+        self._connected = False
         self._ready.set()
         if self._worker.is_alive():
             self._worker.join(timeout=2)
@@ -132,6 +138,8 @@ class LiveSession:
 
     def watch(self) -> LiveStatus:
         """See to the device, and tell how things stand."""
+        if self._stopping.is_set():
+            return self._status()
         self._calls += 1
         if self._connected:
             self._notice_loss()
@@ -185,17 +193,21 @@ class LiveSession:
     def work_once(self) -> None:
         """Do what was requested, and enhance what has come."""
         try:
-            while not self._requests.empty():
-                self._requests.get()(self._enhancer)
+            self._fulfil_requests()
             if self.stream.pump():
                 self._failing = False
-        except PseError as error:  # a wish that cannot be fulfilled
-            self._say(str(error))
         except Exception as error:  # without the worker there would be silence for good
             if not self._failing:
                 self._say(f"enhancement failed ({type(error).__name__}: {error}): a new stream begins")
             self._failing = True
             self.stream.restart()
+
+    def _fulfil_requests(self) -> None:
+        while not self._requests.empty():
+            try:
+                self._requests.get()(self._enhancer)
+            except PseError as error:  # a wish that cannot be fulfilled
+                self._say(str(error))
 
     def _say(self, line: str) -> None:
         """Tell the user. An app whose window is gone must not take the audio with it."""

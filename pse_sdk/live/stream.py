@@ -10,6 +10,7 @@ from pse_sdk.enhancer import Enhancer
 from pse_sdk.level import level_db
 from pse_sdk.live.device import Float32
 from pse_sdk.live.ring import TimedRing
+from pse_sdk.pcm import sanitise
 
 # Input older than this, or than the cushion, when it is its turn is left out: its output would come too late, and
 # catching up makes a slow machine slower.
@@ -107,7 +108,7 @@ class LiveStream:
         clean = self._enhancer.process(noisy)
         self._output.write(self.taken + offset, clean)
         self.taken += count
-        self._meter(noisy, clean)
+        self._meter(sanitise(noisy)[0], clean)  # one NaN would stay in the meter for good
         return count
 
     def _align(self) -> int:

@@ -55,7 +55,8 @@ def measure_footprint(runtime: str, model: Path) -> Footprint:
         [sys.executable, "-c", INSTALLED_ONLY + PROBE, runtime, str(model)], capture_output=True, text=True, check=False
     )
     try:
-        return Footprint(*json.loads(run.stdout))
+        start, load, added = json.loads(run.stdout)
+        return Footprint(start, load, max(0.0, added))  # less where the system took memory back meanwhile
     except (ValueError, TypeError):
         last = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
         raise ModelError(f"{model}: runtime {runtime!r} failed in a process of its own ({last:.200})") from None

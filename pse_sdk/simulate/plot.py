@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pse_sdk.files import write_atomically
+from pse_sdk.pictures import plain
 from pse_sdk.simulate.replay import Replay
 from pse_sdk.simulate.trace import LoadTrace
 
@@ -45,7 +46,7 @@ def _draw(panel: Any, trace: LoadTrace, run: Replay, best: Replay) -> None:
     _marks(panel, seconds[run.avoidable], -0.4, "tab:red", "late, avoidable")
     panel.set(ylim=(-0.7, trace.depths + 0.4), yticks=range(trace.depths + 1), ylabel="depth")
     panel.set_xlim(0, trace.seconds)
-    panel.set_title(trace.name.replace("$", r"\$"), loc="left", fontsize=10)
+    panel.set_title(plain(trace.name), loc="left", fontsize=10)
 
 
 def _marks(panel: Any, seconds: Any, height: float, colour: str, label: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -360,6 +361,39 @@ def test_a_spectrogram_shows_what_is_beside_a_bad_sample(run, tmp_path: Path, mo
     run("spectrogram", source)
     assert len(drawn) == 2
     assert all(np.isfinite(samples).all() for samples in drawn)
+
+
+def test_a_spectrogram_of_any_name_is_drawn_and_of_another_scale_refused(run, tmp_path: Path) -> None:
+    source = recording(tmp_path / "take $x^$ 1.wav", seconds=0.5)
+    assert run("spectrogram", source)[0] == 0
+    soundfile.write(tmp_path / "loud.wav", np.full(8000, 9000.0), 16000, "FLOAT")
+    code, text = run("spectrogram", tmp_path / "loud.wav")
+    assert (code, "loud.wav: float samples up to 9000" in text) == (1, True)
+
+
+def test_info_goes_on_where_the_system_tells_little(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "denied")
+
+    monkeypatch.setattr("pse_sdk.cli.info.psutil.virtual_memory", denied)
+    monkeypatch.setattr("pse_sdk.cli.info.usable_table", lambda: None)
+    monkeypatch.setattr("pse_sdk.cli.info.default_path", denied)
+    code, text = run("info")
+    assert (code, "memory not told" in text, "Device table: not usable" in text) == (0, True, True)
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+
+    def walk(folder: Path, onerror: Callable[[OSError], None]) -> list[object]:
+        onerror(PermissionError(13, "Permission denied", str(folder)))
+        return []
+
+    monkeypatch.setattr("pse_sdk.cli.jobs.os.walk", walk)
+    code, text = run("enhance", tmp_path / "locked", "-o", tmp_path / "out")
+    assert (code, "locked: the folder cannot be read (Permission denied)" in text) == (1, True)
 
 
 def test_a_spectrogram_of_nothing_is_refused(run, tmp_path: Path) -> None:

@@ -62,3 +62,9 @@ def test_without_a_terminal_no_key_is_pressed(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     with pressed_keys() as pressed:
         assert pressed() == ""
+
+
+def test_without_standard_input_nothing_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pressed_keys() as pressed:
+        assert pressed() == ""

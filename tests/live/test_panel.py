@@ -47,3 +47,11 @@ def test_only_trouble_that_there_is_is_listed(status: LiveStatus) -> None:
 
 def test_the_lag_is_the_sum_of_its_parts(status: LiveStatus) -> None:
     assert lag_line(status) == "70 ms = 20 model + 20 buffer + 30 device"
+
+
+def test_names_with_brackets_are_shown_as_they_are(status: LiveStatus) -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(panel(dataclasses.replace(status, profile="loud [night]"), "Line 1 [virtual] [/dev/snd]", 3))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Line 1 [virtual] [/dev/snd]" in shown
+    assert "loud [night]" in shown

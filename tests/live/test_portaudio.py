@@ -55,7 +55,7 @@ def sounddevice(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     module.query_devices = query  # type: ignore[attr-defined]
     module.query_hostapis = lambda i=None: {"name": "Fake"} if i is not None else [{"name": "Fake"}]  # type: ignore
-    module.default = SimpleNamespace(device=(0, 1))  # type: ignore[attr-defined]
+    module.default = SimpleNamespace(device=(0, 1), hostapi=0)  # type: ignore[attr-defined]
     module.InputStream = module.OutputStream = Stream  # type: ignore[attr-defined]
     module.PortAudioError = PortAudioError  # type: ignore[attr-defined]
     module.starts = 0  # type: ignore[attr-defined]
@@ -203,3 +203,24 @@ def test_a_missing_portaudio_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(sdk.UsageError, match="apt install libportaudio2"):
         list_devices()
+
+
+def test_of_devices_that_match_alike_the_systems_own_is_taken_and_others_are_named(sounddevice: ModuleType) -> None:
+    found = sounddevice.query_devices()
+    twin = device("mic", 1, 0) | {"index": 3, "hostapi": 1}
+    found.append(twin)
+    assert PortAudioDuplex("mi")._devices[0][0] == 0  # of interface 0, the system's
+    twin["hostapi"] = 0
+    with pytest.raises(sdk.AudioError, match=r"no input device 'mi' .several match, .*: 0 mic, Fake; 3 mic, Fake"):
+        PortAudioDuplex("mi")
+    assert PortAudioDuplex("3")._devices[0][0] == 3
+
+
+def test_a_portaudio_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text(
+        "class PortAudioError(Exception): pass\nraise PortAudioError('no host API')"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    with pytest.raises(sdk.UsageError, match=r"PortAudio does not start \(no host API\)"):
+        PortAudioDuplex()

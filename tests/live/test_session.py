@@ -305,3 +305,33 @@ def test_a_session_is_started_once(tiny_model: Path) -> None:
         with pytest.raises(sdk.UsageError, match="make another LiveSession"):
             session.start()
     assert not device.running
+
+
+def test_watching_a_session_that_was_stopped_leaves_the_microphone_closed(tiny_model: Path) -> None:
+    rig = Rig(tiny_model, np.zeros(16000, np.float32))
+    rig.watch()
+    rig.session.stop()
+    assert not rig.watch(STALLED_CALLS + RETRY_CALLS + 2).connected
+    assert (rig.device.opened, rig.device.running, rig.said) == (1, False, [])
+
+
+@pytest.mark.parametrize("buffer_s", [20, -1, float("nan")])
+def test_a_buffer_that_could_not_be_held_is_refused(tiny_model: Path, buffer_s: float) -> None:
+    with pytest.raises(sdk.UsageError, match=r"buffer_s = .*: seconds, from 0 to 1"):
+        LiveSession(sdk.Enhancer("fixed-2", model=tiny_model), FakeDuplex(np.zeros(0, np.float32)), say=print,
+                    buffer_s=buffer_s)  # fmt: skip
+
+
+def test_a_device_whose_samples_have_another_scale_is_said_so_once(tiny_model: Path) -> None:
+    rig = Rig(tiny_model, np.full(16000, 9000, np.float32))
+    rig.turns(40)
+    assert len(rig.said) == 1
+    assert "divide them by 32768" in rig.said[0]
+
+
+def test_one_sample_that_is_none_does_not_stay_in_the_meters(tiny_model: Path) -> None:
+    signal = np.full(40000, 0.1, np.float32)
+    signal[1000] = np.nan
+    rig = Rig(tiny_model, signal)
+    rig.turns(200)
+    assert rig.watch().input_db == pytest.approx(-20, abs=0.1)
