@@ -38,6 +38,7 @@ class TorchRuntime:
         if not isinstance(stack, BloomStack):
             raise ModelError(f"{path}: a pDCCRN runs as an exported file; `pse export` makes one")
         must_stream(stack.config)
+        torch.set_num_threads(1)  # as the other runtimes: more make a frame slower
         return cls(stack, describe(stack, path.stem, "fp32", "", training), path)
 
     def open_stream(self) -> TorchStream:

@@ -137,6 +137,8 @@ def _mixtures(
         raise UsageError("nothing to evaluate on: give --noisy FOLDER, with --clean FOLDER where there are clean ones, "
                          "or a data folder to mix from, --data FOLDER or PSE_DATA (docs/training.md)")  # fmt: skip
     words = read_transcripts(transcripts) if transcripts else {}
+    if transcripts and not words:
+        raise UsageError(f"{transcripts}: holds no transcripts")
     return MixtureList(data_folder(data), items, seed, reverberant, words)
 
 

@@ -92,7 +92,8 @@ class MixtureList:
         seconds = sentence.length / SAMPLE_RATE + 2 * MARGIN_S if sentence else SECONDS
         snr = SNRS_DB[number % len(SNRS_DB)]
         said = self.transcripts[_stem(sentence)] if sentence else ""
-        return Label(f"{number:04d}_{snr:+03.0f}dB_{category}", seconds, snr, noise_class(category), said), \
+        kind = category.replace("/", "-").replace("\\", "-")  # it becomes a file's name
+        return Label(f"{number:04d}_{snr:+03.0f}dB_{kind}", seconds, snr, noise_class(category), said), \
             category, sentence, rng  # fmt: skip
 
     def _sentence(self, clip: Clip) -> Samples:
@@ -130,6 +131,9 @@ class MixtureList:
         first: dict[str, Clip] = {}
         for i in np.random.default_rng(self.seed).permutation(len(spoken)):
             first.setdefault(self.transcripts[_stem(spoken[i])].lower(), spoken[i])
+        if not first:
+            raise UsageError(f"the transcripts know no sentence of {FEWEST_WORDS} words or more in {self.folder}: "
+                             "their paths are those of index.csv, without the ending")  # fmt: skip
         if len(first) < self.items:
             raise UsageError(f"the transcripts know {len(first)} different sentences of at least {FEWEST_WORDS} words "
                              f"in {self.folder}: give --items {len(first)} or fewer")  # fmt: skip

@@ -18,4 +18,4 @@ CLASSES = {category: name for name, categories in ESC50.items() for category in 
 
 def noise_class(category: str) -> str:
     """Class of a noise category: ESC-50's major class, or the category without a number at its end (babble_8)."""
-    return CLASSES.get(category, category.rstrip("0123456789").rstrip("_-"))
+    return CLASSES.get(category, category.rstrip("0123456789").rstrip("_-") or category)

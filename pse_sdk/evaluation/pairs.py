@@ -16,6 +16,8 @@ from pse_sdk.evaluation.items import Item, Label, length_in_seconds, read_mono
 
 # Lengths may differ by this much: systems that work in blocks drop or pad the last one.
 SLACK_S = 0.1
+# What `pse enhance` adds to a name.
+ENHANCED = "-clean"
 SHOWN = 3
 
 
@@ -58,7 +60,7 @@ def find_recordings(
     AudioError, UsageError
         A noisy file without a clean one, or lengths that differ by more than 0.1 s: the first few are named.
     """
-    files = audio_by_name(noisy)
+    files = _recorded(audio_by_name(noisy), noisy)
     lengths = {name: length_in_seconds(path) for name, path in files.items()}
     targets: dict[str, Path] = {}
     if clean is not None:
@@ -81,7 +83,8 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
         raise UsageError(f"{folder}: no such folder")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if is_audio_name(path) and path.is_file() and not path.name.startswith("."):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if is_audio_name(path) and path.is_file() and not hidden:
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
                 raise UsageError(f"{path} and {found[name].name} have the same name: keep one of them")
@@ -89,6 +92,15 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
     if not found:
         raise UsageError(f"{folder}: no recordings in this folder ({KINDS})")
     return found
+
+
+def _recorded(files: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Without what `pse enhance` wrote beside a recording."""
+    written = [name for name in files if name.endswith(ENHANCED) and name.removesuffix(ENHANCED) in files]
+    if written:
+        warnings.warn(f"{folder}: left out {len(written)} file(s) that stand beside their recording as `pse enhance` "
+                      f"writes them: {_first(written)}", PseWarning, stacklevel=2)  # fmt: skip
+    return {name: path for name, path in files.items() if name not in written}
 
 
 def matching(names: Mapping[str, object] | Sequence[str], folder: Path, what: str) -> dict[str, Path]:
@@ -128,7 +140,8 @@ def read_transcripts(path: Path) -> dict[str, str]:
 
 
 def _labels(path: Path) -> dict[str, tuple[float | None, str]]:
-    rows = csv.DictReader(_text(path).splitlines())
+    rows = csv.DictReader(_text(path).splitlines(), skipinitialspace=True)
+    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
     if "name" not in (rows.fieldnames or ()):
         raise UsageError(f"{path}: the first line must name the columns: name, and snr_db, noise or both")
     labels: dict[str, tuple[float | None, str]] = {}
@@ -138,6 +151,8 @@ def _labels(path: Path) -> dict[str, tuple[float | None, str]]:
         snr = row.get("snr_db") or None
         if not row["name"]:
             raise UsageError(f"{path}, line {rows.line_num}: no name")
+        if _name(row["name"]) in labels:
+            raise UsageError(f"{path}, line {rows.line_num}: {row['name']} was there before; keep one of them")
         try:
             value = None if snr is None else float(snr)
             if value is not None and not math.isfinite(value):

@@ -61,7 +61,8 @@ def _line(
         _level([panel], estimates[0], colour, variants[0].system)
         return
     middle = [e.mean for e in estimates]
-    bars = [[e.mean - e.low for e in estimates], [e.high - e.mean for e in estimates]]
+    # Of equal values rounding can put a mean beside its interval.
+    bars = [[max(0.0, e.mean - e.low) for e in estimates], [max(0.0, e.high - e.mean) for e in estimates]]
     panel.errorbar(costs, middle, bars, fmt="o-", ms=5, lw=1.3, capsize=2.5, elinewidth=0.8, color=colour,
                    label=variants[0].system)  # fmt: skip
     for cost, y, variant in zip(costs, middle, variants, strict=True):

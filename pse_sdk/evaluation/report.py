@@ -96,6 +96,7 @@ class Report:
         known, counts = np.unique(names[names != ""], return_counts=True)
         order = sorted(zip(-counts, known, strict=True))
         groups = {str(name): np.flatnonzero(names == name) for count, name in order if -count >= FEWEST_ITEMS}
+        groups.pop(OTHERS, None)  # a class of that name is among them
         rest = np.flatnonzero(~np.isin(names, [*groups, ""]))
         return groups | ({OTHERS: rest} if groups and len(rest) else {})
 

@@ -173,9 +173,12 @@ def find_systems(
 
 
 def _system(text: str, depths: Sequence[int], runtime: str, warm_start: bool) -> System:
-    name, _, what = text.rpartition("=") if not Path(text).exists() else ("", "", text)
+    name, named, what = text.partition("=") if not Path(text).exists() else ("", "", text)
+    what = what if named else text
+    name = name if named else ""
     path = Path(what)
-    if path.is_dir():
+    # A bundled model's name is that, whatever folders there are; `small/` is a folder.
+    if path.is_dir() and what not in bundled_models():
         return Folder(name or path.resolve().name, path)
     kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
     if path.suffix not in kinds and what not in bundled_models():

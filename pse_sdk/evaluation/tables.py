@@ -41,7 +41,7 @@ class Sheet:
         """Half of the interval under each figure."""
         table = Table(title=self.title, title_justify="left", title_style="bold", padding=(0, 0, 0, 1), box=None)
         for number, heading in enumerate(self.header):
-            table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+            table.add_column(Text(heading), justify="right" if number else "left", no_wrap=True)
         for row in self.rows:
             table.add_row(*(_two_lines(cell) for cell in row))
         return table

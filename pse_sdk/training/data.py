@@ -22,8 +22,9 @@ import platformdirs
 import soundfile
 import soxr
 
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.files import write_atomically
+from pse_sdk.pcm import must_be_scaled
 
 SAMPLE_RATE = 16000
 COLUMNS = ("path", "kind", "split", "source", "speaker", "category")
@@ -109,9 +110,11 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None, w
                          f"`pse index` adds them{way_out}")  # fmt: skip
     cache = cache or platformdirs.user_cache_path("pse-sdk") / "audio"
     place = f"{kind}-{split}-{_digest(str(folder.resolve()))}"
-    stem = cache / f"{place}-{_digest([rows, [_version(folder / row['path']) for row in rows]])}"
+    # Room responses are stored at full scale, of whatever level they came; before, they were not.
+    scale = ["full scale"] if kind == "rir" else []
+    stem = cache / f"{place}-{_digest([rows, [_version(folder / row['path']) for row in rows], *scale])}"
     if not stem.with_suffix(".json").exists():
-        _decode(folder, rows, stem)
+        _decode(folder, rows, stem, full_scale=bool(scale))
         _delete_others(stem, place)
     lengths = json.loads(stem.with_suffix(".json").read_text())
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -154,12 +157,12 @@ def _version(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _decode(folder: Path, rows: list[dict[str, str]], stem: Path) -> None:
+def _decode(folder: Path, rows: list[dict[str, str]], stem: Path, full_scale: bool) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     lengths = []
     with write_atomically(stem.with_suffix(".pcm")) as temporary, temporary.open("wb") as file:
         for row in rows:
-            samples = _read_int16(folder / row["path"])
+            samples = _read_int16(folder / row["path"], full_scale)
             file.write(samples.tobytes())
             lengths.append(len(samples))
     # Written last: its presence says that the samples are complete.
@@ -175,7 +178,8 @@ def _delete_others(stem: Path, place: str) -> None:
                 path.unlink()
 
 
-def _read_int16(path: Path) -> npt.NDArray[np.int16]:
+def _read_int16(path: Path, full_scale: bool) -> npt.NDArray[np.int16]:
+    """A file at 16 kHz, channels averaged; turned down where floats go beyond full scale, or all brought to it."""
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
@@ -185,7 +189,14 @@ def _read_int16(path: Path) -> npt.NDArray[np.int16]:
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds samples that are not numbers; take it out of the index, or mend it")
+    try:
+        must_be_scaled(mono)
+    except UsageError as error:
+        raise AudioError(f"{path}: {error}") from None
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    peak = float(np.abs(mono).max())
+    if peak > 1 or (full_scale and peak > 0):
+        mono = mono / peak
     out: npt.NDArray[np.int16] = np.clip(np.rint(mono * 32767), -32768, 32767).astype(np.int16)
     return out

@@ -10,6 +10,9 @@ from pse_sdk.errors import UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.models.stack import BloomStack
 
+# Of two models' configs: blocks can be added and a speaker input too, and the mask's bias is where training began.
+MAY_DIFFER = {"blocks", "speaker_dim", "mask_bias"}
+
 
 def begin_with(stack: BloomStack, path: Path) -> int:
     """Fill ``stack`` with the weights of a file, and return how many of its blocks were trained.
@@ -21,17 +24,16 @@ def begin_with(stack: BloomStack, path: Path) -> int:
     Raises `UsageError` where the file is of another model; only a speaker input may be missing.
     """
     trained, _ = load_stack(path)
-    done = trained.config.blocks
+    done, begun, wanted = trained.config.blocks, trained.config.to_dict(), stack.config.to_dict()
     if done > stack.config.blocks:
         raise UsageError(f"{path}: has {done} blocks, the recipe's model {stack.config.blocks}")
-    try:
-        missing, unknown = stack.load_state_dict(trained.state_dict(), strict=False)
-    except RuntimeError as error:
-        raise UsageError(f"{path}: weights of another size than the recipe's model ({error})") from error
-    allowed = ("bottleneck.", *(f"{part}.{i}." for part in ("blocks", "heads") for i in range(done, len(stack.blocks))))
-    foreign = [*unknown, *(name for name in missing if not name.startswith(allowed))]
-    if foreign:
-        raise UsageError(f"{path}: weights of another model than the recipe's ({foreign[0]})")
+    other = [key for key in wanted if begun[key] != wanted[key] and key not in MAY_DIFFER]
+    if begun["speaker_dim"] not in (0, wanted["speaker_dim"]):
+        other.append("speaker_dim")
+    if other:
+        raise UsageError(f"{path}: weights of another model than the recipe's: {other[0]} = {begun[other[0]]}, not "
+                         f"{wanted[other[0]]}")  # fmt: skip
+    stack.load_state_dict(trained.state_dict(), strict=False)
     _grow(stack, done)
     return done
 

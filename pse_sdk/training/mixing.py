@@ -254,7 +254,9 @@ class Mixtures(Dataset[Mixture]):
         first = np.ones_like(second) if rng.random() < TALKS_ON else 1 - second
         voices = [(when, *self._speech(rng, length, when)) for when in (first, second)]
         (long, *louder), (short, *weaker) = (voices[i] for i in rng.permutation(2))
-        gain = gain_for_snr(louder[0], weaker[0], rng.uniform(*WEAKER_DB)) * float(np.sqrt(short.mean() / long.mean()))
+        gain = gain_for_snr(louder[0], weaker[0], rng.uniform(*WEAKER_DB))
+        # Where two changes fall on one sample a voice has no turn at all.
+        gain *= float(np.sqrt(short.mean() / max(float(long.mean()), 1 / length)))
         speech, target = (a + gain * b for a, b in zip(louder, weaker, strict=True))
         return speech, target, louder[1] if rng.random() < 0.5 else gain * weaker[1]
 

@@ -9,6 +9,7 @@ import lightning
 import torch
 from torch import Tensor
 
+from pse_sdk.errors import UsageError
 from pse_sdk.models.stack import BloomStack
 from pse_sdk.training.growth import freeze
 from pse_sdk.training.losses import enhancement_loss
@@ -53,6 +54,13 @@ class JointTraining(lightning.LightningModule):
         return [optimizer], schedulers(optimizer, self.recipe)
 
     def training_step(self, batch: Batch) -> Tensor:
+        loss = self._loss_of(batch)
+        if not torch.isfinite(loss):  # one step with it would leave no weight a number
+            raise UsageError(f"the loss of step {self.global_step} is not a number: a lower learning_rate may help; "
+                             "--resume goes on from the last checkpoint")  # fmt: skip
+        return loss
+
+    def _loss_of(self, batch: Batch) -> Tensor:
         generator = self._generator()
         if self.recipe.remixes > 1:
             batch = with_remixes(batch, self.recipe.remixes, self.recipe.mixing, generator)
@@ -111,7 +119,7 @@ class JointTraining(lightning.LightningModule):
 
     def _generator(self) -> torch.Generator:
         # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
-        return torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
+        return torch.Generator().manual_seed((self.recipe.seed * 1_000_003 + self.global_step) % 2**63)
 
     def _depths(self, generator: torch.Generator) -> list[int]:
         deepest, frozen = self.recipe.model.blocks, self.recipe.frozen_blocks
@@ -127,7 +135,13 @@ class JointTraining(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.drawn = checkpoint[DRAWN]
-        self.speaker_encoder = checkpoint.get(SPEAKER_ENCODER, self.speaker_encoder)
+        before = checkpoint.get(SPEAKER_ENCODER, "")
+        if before and self.speaker_encoder and before != self.speaker_encoder:
+            raise UsageError(f"this run began with voices of speaker encoder {before}, and these are of "
+                             f"{self.speaker_encoder}: embed them with the same one, or begin anew")  # fmt: skip
+        self.speaker_encoder = self.speaker_encoder or before
+        # The checkpoint is written before Lightning counts the step for its logs.
+        checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"] = checkpoint["global_step"]
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         name = VALIDATION_SETS[dataloader_idx]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -105,7 +106,8 @@ class Recipe:
             raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
         if self.head_weights and len(self.head_weights) != self.model.blocks:
             raise ValueError(f"head_weights: {len(self.head_weights)} given for {self.model.blocks} blocks")
-        if self.head_weights and not (min(self.head_weights) >= 0 and self.head_weights[-1] > 0):
+        weights = self.head_weights
+        if weights and not (min(weights) >= 0 and weights[-1] > 0 and max(weights) < math.inf):
             raise ValueError(f"head_weights = {self.head_weights}: none may be negative, nor the deepest head's 0")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema = {self.ema}: must be at least 0 and below 1")
@@ -160,7 +162,7 @@ def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any])
 def _read(name: str) -> str:
     if Path(name).suffix == ".toml":
         try:
-            return Path(name).read_text(encoding="utf-8")
+            return Path(name).read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"recipe {name}: cannot be read ({error})") from error
     bundled = resources.files("pse_sdk.training").joinpath("recipes")
@@ -174,6 +176,8 @@ def _path(key: str, setting: str) -> list[str]:
     """The keys on the way to a value, as TOML reads them: ``mixing.speech_weights."my-corpus"`` are three."""
     found, path = _parse(f"{key} = 0", f"setting {setting!r}"), []
     while isinstance(found, dict):
+        if len(found) != 1:
+            raise ProfileError(f"setting {setting!r}: must be key=value, as in model.blocks=3")
         ((name, found),) = found.items()
         path.append(name)
     return path

@@ -131,6 +131,9 @@ def train(
                  voices=voices)
         for v in valid
     ]  # fmt: skip
+    if len({*(s.speaker_encoder for s in (train_set, *valid_sets))} - {""}) > 1:
+        raise UsageError(f"{voices}: training and validation voices are of different speaker encoders; run "
+                         "`pse embed-voices` again")  # fmt: skip
     _write_recipe(output, recipe)
     module = JointTraining(recipe)
     module.speaker_encoder = train_set.speaker_encoder
@@ -223,13 +226,15 @@ def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: P
 
 def _begin(module: JointTraining, weights: Path | None) -> None:
     """Start from weights; what the recipe freezes has to come from them."""
-    trained = begin_with(module.stack, weights) if weights else 0
-    # A run without voices does not change whose the stack understands.
-    if weights and not module.speaker_encoder:
-        module.speaker_encoder = str(load_stack(weights)[1].get("speaker_encoder", ""))
-    frozen = module.recipe.frozen_blocks
+    trained, frozen = begin_with(module.stack, weights) if weights else 0, module.recipe.frozen_blocks
     if frozen > trained:
         raise UsageError(f"frozen_blocks = {frozen}, but {trained} are trained: give the weights with --start-from")
+    if weights:
+        stack, record = load_stack(weights)
+        if frozen and stack.config.speaker_dim != module.recipe.model.speaker_dim:
+            raise UsageError(f"{weights}: has no speaker input, and frozen_blocks would keep a new one from learning")
+        # A run without voices does not change whose the stack understands.
+        module.speaker_encoder = module.speaker_encoder or str(record.get("speaker_encoder", ""))
 
 
 def _drawn(checkpoint: Path) -> int:

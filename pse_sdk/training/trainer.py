@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from datetime import timedelta
@@ -20,6 +21,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from pse_sdk.errors import UsageError
 from pse_sdk.training.averaging import ExponentialAverage
 from pse_sdk.training.precision import precision_here
 from pse_sdk.training.recipe import Recipe
@@ -66,7 +68,7 @@ def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[ligh
         ExponentialAverage(recipe.ema),
         PlateauStep(recipe.validate_every),
         Progress(recipe),
-        ModelCheckpoint(
+        KeepBest(
             output,
             filename=BEST,
             monitor=monitored(recipe),
@@ -81,6 +83,8 @@ def _callbacks(recipe: Recipe, output: Path, minutes: float | None) -> list[ligh
     if recipe.patience:
         callbacks.append(RegularEarlyStopping(recipe))
     if minutes is not None:
+        if not 0 <= minutes < math.inf:
+            raise UsageError(f"minutes = {minutes}: a number from 0 on, or none for no limit")
         callbacks.append(Budget(timedelta(minutes=minutes)))
     return callbacks
 
@@ -138,6 +142,18 @@ class ValidateTheEnd(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         if trainer.global_step >= trainer.max_steps:
             trainer.should_stop = True
+
+
+class KeepBest(ModelCheckpoint):
+    """Lightning's, which forgets what was best where the folder was moved since."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        def moved(path: str) -> str:
+            return str(Path(self.dirpath or "") / Path(path).name) if path else path
+
+        paths = {key: moved(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
 
 
 class KeepLast(Checkpoint):

@@ -9,7 +9,7 @@ import soundfile
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.evaluation.items import Label
 from pse_sdk.evaluation.pairs import find_recordings, read_transcripts
-from pse_sdk.evaluation.systems import Folder
+from pse_sdk.evaluation.systems import Folder, find_systems
 
 
 def write(path: Path, seconds: float = 0.5, rate: int = 16000, channels: int = 1, hz: float = 440.0) -> Path:
@@ -107,12 +107,48 @@ def test_labels_and_words_are_read_with_or_without_endings(folders: tuple[Path, 
         ("name,snr_db\nother,3\n", "names none of the recordings"),
         ("snr_db,name,noise\n3\n", "line 2: no name"),
         ("name,SNR\na,3\n", "no column snr_db and none called noise"),
+        ("name,noise\na,rain\na.wav,dog\n", "line 3: a.wav was there before"),
     ],
 )
 def test_wrong_labels_are_told(folders: tuple[Path, Path], tmp_path: Path, labels: str, message: str) -> None:
     (tmp_path / "l.csv").write_text(labels)
     with pytest.raises(UsageError, match=message):
         find_recordings(*folders, tmp_path / "l.csv")
+
+
+def test_spaces_after_commas_are_none(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("name, snr_db, noise\na, 3, rain\ndeep/b, 4, dog\np1.c, 5, dog\n")
+    label = find_recordings(*folders, tmp_path / "l.csv").labels[0]
+    assert (label.snr_db, label.noise) == (3.0, "rain")
+
+
+def test_what_was_enhanced_beside_its_recording_and_hidden_folders_are_left_out(folders: tuple[Path, Path]) -> None:
+    noisy, clean = folders
+    for name in ("a-clean", "only-clean", ".checkpoints/a"):
+        write(noisy / f"{name}.wav")
+    write(clean / "only-clean.wav")
+    with pytest.warns(PseWarning, match="left out 1 .*: a-clean"):
+        found = find_recordings(noisy, clean)
+    assert [label.name for label in found.labels] == ["a", "deep/b", "only-clean", "p1.c"]
+
+
+def test_samples_of_another_scale_are_told_with_their_file(folders: tuple[Path, Path]) -> None:
+    soundfile.write(folders[0] / "a.wav", np.full(8000, 9000.0), 16000, "FLOAT")
+    with pytest.raises(AudioError, match=r"a\.wav: float samples up to 9000"):
+        find_recordings(*folders).load(0)
+
+
+def test_a_system_is_named_before_the_first_equals_sign_and_a_bundled_one_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "run" / "lr=0.1" / "a.wav")
+    write(tmp_path / "small" / "a.wav")
+    assert [s.name for s in find_systems(["better=run/lr=0.1", "small/"], [])] == ["better", "small"]
+    (folder,) = find_systems(["run/lr=0.1"], [])
+    assert isinstance(folder, Folder)
+    (model,) = find_systems(["small"], [1])
+    assert not isinstance(model, Folder)
 
 
 def test_a_transcript_without_a_tab_is_told_with_its_line(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def test_a_long_recording_is_scored_in_pieces(perceptual) -> None:
     long = np.tile(np.concatenate([burst, np.zeros(4000, np.float32)]), 240)
     assert perceptual.pesq_wb(long, long) == pytest.approx(4.644, abs=0.001)
     assert np.isnan(perceptual.pesq_wb(np.zeros(0, np.float32), np.zeros(0, np.float32)))
+    muted = long.copy()
+    muted[: len(muted) // 2] = 0
+    assert perceptual.pesq_wb(muted, long) == pytest.approx((4.644 + perceptual.WORST_PESQ) / 2, abs=0.001)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Reports: JSON and back, groups, tables, differences, and the picture."""
 
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.bootstrap import Values
@@ -85,6 +87,11 @@ def test_items_are_grouped_by_snr_and_by_noise_where_there_are_enough(report: Re
     many = [dataclasses.replace(label, snr_db=1.1 * i - 2) for i, label in enumerate(report.labels)]
     assert list(dataclasses.replace(report, labels=tuple(many)).snr_bands()) == ["0 dB", "5 dB", "10 dB"]
     assert {name: len(items) for name, items in report.noise_classes().items()} == {"rain": 7, "others": 5}
+    called = [dataclasses.replace(x, noise=x.noise if i < 7 else "others") for i, x in enumerate(report.labels)]
+    assert len(dataclasses.replace(report, labels=tuple(called)).noise_classes()["others"]) == 5
+    mixed = [dataclasses.replace(x, noise="others" if i < 5 else f"c{i // 10}") for i, x in enumerate(report.labels)]
+    groups = dataclasses.replace(report, labels=tuple(mixed)).noise_classes()
+    assert sum(map(len, groups.values())) == 12
 
 
 def test_the_first_system_is_compared_at_every_depth_with_one_that_has_none(report: Report) -> None:
@@ -175,3 +182,11 @@ def test_frames_of_different_length_are_told_apart(report: Report) -> None:
                if line.startswith("ms/frame")]  # fmt: skip
     assert "20 ms of audio (slow in onnx)" in told
     assert "a frame is 10 ms of audio (good in onnx)" in told
+
+
+def test_a_class_named_like_markup_is_shown(report: Report) -> None:
+    labels = tuple(dataclasses.replace(x, noise="[/street]") for x in report.labels)
+    console = Console(file=io.StringIO(), width=200)
+    for sheet in breakdowns(dataclasses.replace(report, labels=labels)):
+        console.print(sheet.to_rich())
+    assert "[/street]" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -90,10 +90,15 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     save_stack(make_stack(config), path, {})
     with pytest.raises(UsageError, match="has 3 blocks, the recipe's model 2"):
         begin_with(make_stack(config.replace(blocks=2)), path)
-    with pytest.raises(UsageError, match="another size"):
-        begin_with(make_stack(config.replace(channels=32)), path)
-    with pytest.raises(UsageError, match="another model"):
-        begin_with(make_stack(config.replace(block="convtasnet")), path)
+    # Some of these have weights of the same shapes.
+    for key, value in (("channels", 32), ("block", "convtasnet"), ("hop", 8), ("head_input", "block"),
+                       ("norm", "cumulative"), ("features", "prelu")):  # fmt: skip
+        with pytest.raises(UsageError, match=f"another model than the recipe's: {key} = .*, not {value}"):
+            begin_with(make_stack(config.replace(**{key: value})), path)
+    assert begin_with(make_stack(config.replace(speaker_dim=8, mask_bias=0.0)), path) == 3
+    save_stack(make_stack(config.replace(speaker_dim=8)), path, {})
+    with pytest.raises(UsageError, match="speaker_dim = 8, not 16"):
+        begin_with(make_stack(config.replace(speaker_dim=16)), path)
 
 
 def test_a_recipe_leaves_a_block_to_train() -> None:

@@ -171,3 +171,18 @@ def test_a_name_that_an_index_cannot_hold_is_told(data: Path) -> None:
     (data / "rooms" / "r0_near.flac").rename(data / "rooms" / os.fsdecode(b"caf\xe9.flac"))
     with pytest.raises(AudioError, match=r"caf.*: the name is not UTF-8"):
         index_folder(data, data / "rooms", "rir")
+
+
+def test_float_recordings_keep_their_shape_and_room_responses_their_tail(data: Path) -> None:
+    shape = np.exp(-np.arange(4000) / 500)
+    for name, samples in (("loud", 4 * shape), ("faint", 1e-4 * shape), ("cast", 9000 * np.ones(4000))):
+        (data / name).mkdir()
+        soundfile.write(data / name / "a.wav", samples, 16000, "FLOAT")
+    for name, kind in (("loud", "rir"), ("faint", "rir"), ("loud", "noise")):
+        write_index(data, data / name, index_folder(data, data / name, kind, valid=0))
+        clips = load_clips(data, kind, "train", data / "cache")
+        np.testing.assert_allclose(clips.read(clips.clips[0]), shape, atol=1e-3)
+        (data / "index.csv").unlink()
+    write_index(data, data / "cast", index_folder(data, data / "cast", "noise", valid=0))
+    with pytest.raises(AudioError, match=r"cast/a\.wav: float samples up to 9000"):
+        load_clips(data, "noise", "train", data / "cache")

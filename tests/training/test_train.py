@@ -210,6 +210,7 @@ def test_resuming_a_finished_run_leaves_it_as_it_is(run: Run) -> None:
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:.*begun with another mixing")
 def test_weights_name_the_encoder_of_their_voices_and_voices_of_another_size_are_refused(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +232,15 @@ def test_weights_name_the_encoder_of_their_voices_and_voices_of_another_size_are
     run("c", *settings, "steps=1", start_from=tmp_path / "start.safetensors")
     (tmp_path / "start.safetensors").unlink()
     assert load_stack(run("c", *settings, "steps=2", resume=True))[1]["speaker_encoder"] == "abc"
+    for split, encoder in (("valid", "xyz"), ("train", "xyz")):
+        clips = load_clips(folder, "speech", split)
+        segments = [Segment(i, at, 8000) for i in range(2) for at in (0, 8000)]
+        Voices(clips, segments, np.ones((4, 1, 8), np.float32), encoder=encoder).save(
+            tmp_path / "voices" / f"{split}.npz"
+        )
+        message = "different speaker encoders" if split == "valid" else "began with voices of speaker encoder abc"
+        with pytest.raises(UsageError, match=message):
+            run("c", *settings, "steps=3", "mixing.scene.enrolled=0.5", voices=tmp_path / "voices", resume=True)
 
 
 def test_several_processes_draw_as_many_items_more_and_go_on_where_they_were(
@@ -261,6 +271,45 @@ def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
         torch.testing.assert_close(value, before[name])
     with pytest.raises(UsageError, match=r"frozen_blocks = 1, but 0 are trained"):
         run("c", "frozen_blocks=1")
+    with pytest.raises(UsageError, match="has no speaker input, and frozen_blocks would keep a new one"):
+        run("d", "frozen_blocks=1", "model.speaker_dim=8", start_from=first)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_the_weights_are_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.JointTraining, "_distance", lambda *_: torch.full((), torch.nan, requires_grad=True))
+    with pytest.raises(UsageError, match="the loss of step 0 is not a number"):
+        run("a")
+
+
+def test_steps_are_logged_by_their_number_however_often_a_run_went_on(run: Run) -> None:
+    for steps in (3, 5, 7):
+        weights = run("a", f"steps={steps}", "validate_every=100", resume=True)
+    assert logged(weights, "step")[-1] == 6  # counted from 0
+
+
+def test_a_run_whose_folder_was_moved_keeps_what_was_best(run: Run, tmp_path: Path) -> None:
+    weights = run("a", "validate_every=1")
+    best = int(np.argmax(logged(weights, "valid/si_sdr_gain_2")))
+    state = torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)["callbacks"]
+    score = next(s for key, s in state.items() if key.startswith("KeepBest"))["best_model_score"]
+    (tmp_path / "a").rename(tmp_path / "b")
+    run("b", "validate_every=1", "steps=5", "learning_rate=0.001", resume=True)
+    state = torch.load(tmp_path / "b" / "last.ckpt", weights_only=True)["callbacks"]
+    kept = next(s for key, s in state.items() if key.startswith("KeepBest"))
+    assert kept["best_model_score"] >= score
+    assert load_stack(tmp_path / "b" / "best.safetensors")[1]["steps"] in (best + 1, 5)
+
+
+@pytest.mark.parametrize("minutes", [float("inf"), float("nan"), -1.0])
+def test_a_limit_of_time_is_a_number(run: Run, minutes: float) -> None:
+    with pytest.raises(UsageError, match="minutes = "):
+        run("a", minutes=minutes)
+
+
+def test_any_seed_trains(run: Run) -> None:
+    assert load_stack(run("a", "steps=1", "seed=20260101123456"))[1]["steps"] == 1
 
 
 def test_a_run_ends_with_a_validation_and_so_always_has_its_best_weights(run: Run) -> None:

@@ -425,3 +425,22 @@ def test_a_recording_that_holds_no_numbers_is_named(folder: Path, tmp_path: Path
     soundfile.write(data / "valid-speech-0.wav", samples, 16000, "FLOAT")
     with pytest.raises(AudioError, match=r"valid-speech-0\.wav: holds samples that are not numbers"):
         load_clips(data, "speech", "valid", tmp_path / "cache")
+
+
+def test_a_talker_without_a_turn_leaves_no_gain_that_is_no_number(make_mixtures, monkeypatch) -> None:
+    mixtures = make_mixtures(**DRY, conversation=1)
+    monkeypatch.setattr("pse_sdk.training.mixing._switched", lambda length, _: np.zeros(length, np.float32))
+    monkeypatch.setattr("pse_sdk.training.mixing.TALKS_ON", 0.0)
+    for seed in range(4):
+        assert all(np.isfinite(part).all() for part in mixtures._conversation(np.random.default_rng(seed), 16000))
+
+
+@pytest.mark.parametrize("setting", ["#x=1", "a.b\n=1"])
+def test_a_setting_that_is_none_is_told(setting: str) -> None:
+    with pytest.raises(ProfileError, match="setting"):
+        load_recipe("small", [setting])
+
+
+def test_a_recipe_with_a_mark_at_its_beginning_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("steps = 7\n[model]\nblocks = 2\n", encoding="utf-8-sig")
+    assert load_recipe(str(tmp_path / "mine.toml"), ["decay_steps=2", "warmup_steps=1"]).steps == 7

@@ -20,17 +20,25 @@ SHORTEST_FOR_STOI = int(0.4 * SAMPLE_RATE)
 # P.862 is made for 8 to 12 s, and the library writes past its arrays at the 51st utterance. These are 0.2 s at least,
 # and as far apart, so that this cannot hold as many.
 LONGEST_FOR_PESQ = 15 * SAMPLE_RATE
+# The least that P.862.2's mapping gives (of a raw score of -0.5).
+WORST_PESQ = 1.04
 
 
 def pesq_wb(output: Samples, target: Samples) -> float:
     """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where it finds no utterance. As many [samples] at 16 kHz each.
 
-    Of more than 15 s the mean of equal pieces, those without an utterance left out.
+    Of more than 15 s the mean of equal pieces, those without an utterance left out. One that is muted while somebody
+    speaks has the least score: left out, it would raise the mean.
     """
     pieces = max(1, -(-len(target) // LONGEST_FOR_PESQ))
-    pairs = zip(np.array_split(output, pieces), np.array_split(target, pieces), strict=True)
-    scores = [score for score in (_pesq_of_piece(*pair) for pair in pairs) if not np.isnan(score)]
+    pairs = list(zip(np.array_split(output, pieces), np.array_split(target, pieces), strict=True))
+    found = [_pesq_of_piece(*pair) if pair[0].any() or pieces == 1 else _muted(pair[1]) for pair in pairs]
+    scores = [score for score in found if not np.isnan(score)]
     return float(np.mean(scores)) if scores else float("nan")
+
+
+def _muted(target: Samples) -> float:
+    return float("nan") if np.isnan(_pesq_of_piece(target, target)) else WORST_PESQ
 
 
 def _pesq_of_piece(output: Samples, target: Samples) -> float:

@@ -60,6 +60,8 @@ class EncoderRecipe:
         check_least(self, 0, ("seed", "learning_rate", "weight_decay"))
         check_ranges(self, ("seconds",))
         check_weights("source_weights", self.source_weights)
+        if not self.speeds or not all(0.5 <= speed <= 2 for speed in self.speeds):
+            raise ValueError(f"speeds = {list(self.speeds)}: one or more, from 0.5 to 2")
         if not 2 <= self.warmup_steps < self.steps:
             raise ValueError(f"warmup_steps = {self.warmup_steps}: must be from 2 to less than steps = {self.steps}")
         shortest = self.model.shortest / SAMPLE_RATE
