@@ -38,7 +38,7 @@ def main() -> None:
         "# Results",
         "",
         "Written by `benchmarks/results.py` from what `pse evaluate` and the other benchmarks measured.",
-        "Not everything is measured anew after every stage: [model-search.md](model-search.md#steps-of-160-s) says "
+        "Not everything is measured anew after every stage: [model-search.md](model-search.md#short-sounds-and-more-of-the-snr) says "
         "what is older than the model.",
         "",
         "## Quality",
