@@ -38,8 +38,8 @@ def main() -> None:
         "# Results",
         "",
         "Written by `benchmarks/results.py` from what `pse evaluate` and the other benchmarks measured.",
-        "Not everything is measured anew after every stage: [model-search.md](model-search.md#short-sounds-and-more-of-the-snr) says "
-        "what is older than the model.",
+        "Not everything is measured anew after every stage: "
+        "[model-search.md](model-search.md#short-sounds-and-more-of-the-snr) says what is older than the model.",
         "",
         "## Quality",
         "",
