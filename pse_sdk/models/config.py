@@ -78,8 +78,6 @@ class StackConfig:
         for name in ("blocks", "filters", "channels", "hidden", "kernel", "window", "hop", "sample_rate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
-        if self.block == "convtasnet" and self.kernel < 2:
-            raise ValueError(f"kernel = {self.kernel}: a convolution sees 2 frames or more")
         if self.window % self.hop:
             raise ValueError(f"window = {self.window} is not a whole number of hops of {self.hop} samples")
         if self.filters % 2:

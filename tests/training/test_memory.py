@@ -14,13 +14,12 @@ from pse_sdk.training.memory import keep_freed_memory
 torch.set_num_threads(1)
 if sys.argv[1] == "kept":
     keep_freed_memory()
-def step():
-    return [torch.ones(4 << 20) for _ in range(4)]
-step()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(4):
-    step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+def faults_of_a_step():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [torch.ones(4 << 20) for _ in range(4)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+# The least: the first steps find their places, and a system that is short of memory takes pages back at any time.
+print(min(faults_of_a_step() for _ in range(8)))
 """
 
 
