@@ -123,12 +123,12 @@ def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tu
         return np.concatenate(blocks), int(file.samplerate), str(path)
 
 
-def prepare(audio: npt.NDArray[Any], sample_rate: int) -> Enrolment:
+def prepare(audio: npt.NDArray[Any], sample_rate: int, name: str = "enrolment") -> Enrolment:
     """[samples] or [samples, channels] of any kind that `Enhancer` takes -> the mean channel, cleaned, at 16 kHz."""
     check_rate(sample_rate)
     PcmFormat.of(audio)
     longest = int(LONGEST_S * sample_rate)
-    must_be_scaled(audio[:longest])
+    must_be_scaled(audio[:longest], name)
     cleaned = [sanitise(channel) for channel in to_channels(audio[:longest])]
     channels = [channel for channel, _ in cleaned]
     mono: Float32 = np.mean(np.stack(channels), axis=0, dtype=np.float32)

@@ -95,8 +95,8 @@ def sanitise(samples: npt.NDArray[Any]) -> tuple[Float32, int]:
     return np.where(good, samples, 0).astype(np.float32), bad
 
 
-def must_be_scaled(block: npt.NDArray[Any]) -> None:
-    """Raise `UsageError` if samples are floats of another scale, such as int16 samples cast to float.
+def must_be_scaled(block: npt.NDArray[Any], name: str = "") -> None:
+    """Raise `UsageError`, of the audio called ``name``, for floats of another scale: int16 samples cast to float.
 
     A glitch is none of it, nor are NaN, infinite or absurd samples, which become silence.
     """
@@ -105,8 +105,9 @@ def must_be_scaled(block: npt.NDArray[Any]) -> None:
     magnitude = np.abs(block)
     wrong = (magnitude > LOUDEST) & (magnitude <= LARGEST)
     if np.count_nonzero(wrong) > max(1, GLITCHES * block.size):  # blocks may be short
-        raise UsageError(f"float samples up to {magnitude[wrong].max():.0f}: full scale is 1.0; divide them by 32768, "
-                         "or give int16 samples")  # fmt: skip
+        where = f"{name}: " if name else ""
+        raise UsageError(f"{where}float samples up to {magnitude[wrong].max():.0f}: full scale is 1.0; divide them by "
+                         "32768, or give int16 samples")  # fmt: skip
 
 
 def check_rate(rate: int, name: str = "") -> int:

@@ -81,10 +81,7 @@ class Personal:
     ) -> tuple[VoiceProfile, EnrolmentReport]:
         """As `enroll`, but nothing changes here, and what was measured on the recording is told as well."""
         encoder = open_speaker_encoder(self.description)
-        try:
-            recorded = prepare(audio, sample_rate)
-        except UsageError as error:
-            raise UsageError(f"{name}: {error}") from None
+        recorded = prepare(audio, sample_rate, name)
         self._replaced(recorded.replaced)
         return enrol(recorded, self._enhance_for_all, encoder, name)
 

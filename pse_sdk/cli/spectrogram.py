@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.enhancer import Enhancer
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
 from pse_sdk.pcm import check_rate, must_be_scaled, sanitise
 from pse_sdk.pictures import check_picture, plain
@@ -94,8 +94,5 @@ def _first_minute(path: Path) -> tuple[npt.NDArray[np.float32], int]:
             if missing <= 0:
                 break
     samples = np.concatenate(blocks)
-    try:
-        must_be_scaled(samples)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+    must_be_scaled(samples, str(path))
     return sanitise(samples)[0], rate

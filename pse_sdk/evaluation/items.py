@@ -12,7 +12,7 @@ import numpy.typing as npt
 import soxr
 
 from pse_sdk.audio import open_audio, read_blocks
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError
 from pse_sdk.pcm import must_be_scaled
 
 Samples = npt.NDArray[np.float32]
@@ -67,15 +67,15 @@ class Recordings(Protocol):
 
 
 def read_mono(path: Path) -> Samples:
-    """A file as [samples] at 16 kHz, channels averaged; raises `AudioError`, also where a sample is not a number."""
+    """A file as [samples] at 16 kHz, channels averaged.
+
+    Raises `AudioError`, also where a sample is not a number, and `UsageError` for floats of another scale.
+    """
     with open_audio(path) as file:
         mono = np.concatenate(list(read_blocks(file, path))).mean(axis=1, dtype=np.float32)
         if not np.isfinite(mono).all():
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite); write it anew")
-        try:
-            must_be_scaled(mono)
-        except UsageError as error:
-            raise AudioError(f"{path}: {error}") from None
+        must_be_scaled(mono, str(path))
         if file.samplerate == SAMPLE_RATE:
             return np.asarray(mono, np.float32)
         resampled = soxr.resample(mono, file.samplerate, SAMPLE_RATE)

@@ -173,9 +173,9 @@ def find_systems(
 
 
 def _system(text: str, depths: Sequence[int], runtime: str, warm_start: bool) -> System:
-    name, named, what = text.partition("=") if not Path(text).exists() else ("", "", text)
-    what = what if named else text
-    name = name if named else ""
+    name, what = "", text
+    if "=" in text and not Path(text).exists():
+        name, _, what = text.partition("=")
     path = Path(what)
     # A bundled model's name is that, whatever folders there are; `small/` is a folder.
     if path.is_dir() and what not in bundled_models():

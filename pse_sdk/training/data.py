@@ -22,7 +22,7 @@ import platformdirs
 import soundfile
 import soxr
 
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
 from pse_sdk.pcm import must_be_scaled
 
@@ -189,10 +189,7 @@ def _read_int16(path: Path, full_scale: bool) -> npt.NDArray[np.int16]:
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds samples that are not numbers; take it out of the index, or mend it")
-    try:
-        must_be_scaled(mono)
-    except UsageError as error:
-        raise AudioError(f"{path}: {error}") from None
+    must_be_scaled(mono, str(path))
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     peak = float(np.abs(mono).max())

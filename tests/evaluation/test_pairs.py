@@ -134,7 +134,7 @@ def test_what_was_enhanced_beside_its_recording_and_hidden_folders_are_left_out(
 
 def test_samples_of_another_scale_are_told_with_their_file(folders: tuple[Path, Path]) -> None:
     soundfile.write(folders[0] / "a.wav", np.full(8000, 9000.0), 16000, "FLOAT")
-    with pytest.raises(AudioError, match=r"a\.wav: float samples up to 9000"):
+    with pytest.raises(UsageError, match=r"a\.wav: float samples up to 9000"):
         find_recordings(*folders).load(0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, UsageError
 from pse_sdk.training.data import COLUMNS, load_clips, read_index
 from pse_sdk.training.index import index_folder, write_index
 
@@ -184,5 +184,5 @@ def test_float_recordings_keep_their_shape_and_room_responses_their_tail(data: P
         np.testing.assert_allclose(clips.read(clips.clips[0]), shape, atol=1e-3)
         (data / "index.csv").unlink()
     write_index(data, data / "cast", index_folder(data, data / "cast", "noise", valid=0))
-    with pytest.raises(AudioError, match=r"cast/a\.wav: float samples up to 9000"):
+    with pytest.raises(UsageError, match=r"cast/a\.wav: float samples up to 9000"):
         load_clips(data, "noise", "train", data / "cache")
