@@ -27,6 +27,8 @@ from pse_sdk.table_reader import default_path, read_table
 FRAMES = 1000
 QUICK_S = 14  # of frames; loading and idling take the rest of 20 s
 IDLE_S = 1.0
+# Columns that the tables need: a narrower terminal wraps their lines instead of losing figures.
+WIDTH = 100
 # Busier than this before the measuring began, a machine shows more than its own cost.
 DISTURBED = 0.2
 
@@ -59,7 +61,7 @@ def profile_device(
     ] = None,
 ) -> None:
     """Measure what every depth costs on this machine, and write the table that the controller starts from."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(width=max(Console().width, WIDTH), soft_wrap=True, highlight=False)
     if compare is not None:
         a, b = ((str(path), read_table(path)) for path in compare)
         console.print(comparison(a, b))

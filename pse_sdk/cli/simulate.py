@@ -24,6 +24,9 @@ from pse_sdk.simulate.trace import SUFFIX, LoadTrace, load_trace
 
 Result = tuple[LoadTrace, dict[str, tuple[Replay, Scores]]]
 
+# Columns that the table needs: a narrower terminal wraps its lines instead of losing names and figures.
+WIDTH = 100
+
 
 def simulate(
     traces: Annotated[
@@ -47,7 +50,7 @@ def simulate(
     for trace in loaded:
         _must_fit(asked, trace)
     results = [(trace, compare(trace, asked)) for trace in loaded]
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(width=max(Console().width, WIDTH), soft_wrap=True, highlight=False)
     if as_json:
         figures = {
             trace.name: {name: dataclasses.asdict(scores) for name, (_, scores) in rows.items()}
@@ -82,10 +85,10 @@ def _table(results: list[Result], profile: str) -> Table:
         title=Text(f"profile {profile}"), title_justify="left", box=None, padding=(0, 0, 0, 1), caption_justify="left",
         caption="avoid.: late, but not at the least depth; row: the longest run of those; oracle: mean depth, as a "
         "share of the oracle's; dips: depth lost for at most 3 frames; react: frames until less runs; recov: seconds "
-        "until it is as deep again. Red: beyond the target (0.1 %, 1 in a row, 90 %, 6 changes/min under a steady "
+        "until it is as deep again. *, red: beyond the target (0.1 %, 1 in a row, 90 %, 6 changes/min under a steady "
         "load, 2 frames, 2 s)",
     )  # fmt: skip
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("late %", "avoid.%", "row", "depth", "oracle%", "chg/min", "dips", "CPU %", "react", "recov"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trace, rows in results:
@@ -109,4 +112,4 @@ def _cells(scores: Scores, missed: list[str]) -> list[str]:
         "reaction_frames": "" if scores.reaction_frames is None else str(scores.reaction_frames),
         "recovery_s": "" if scores.recovery_s is None else f"{scores.recovery_s:.1f}",
     }
-    return [f"[red]{text}[/red]" if figure in missed else text for figure, text in texts.items()]
+    return [f"[red]{text}*[/red]" if figure in missed else text for figure, text in texts.items()]

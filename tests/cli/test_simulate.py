@@ -84,3 +84,11 @@ def test_a_load_is_recorded_and_replayed(run, tmp_path: Path, tiny_model: Path, 
     trace = load_trace(tmp_path / "here.npz")
     assert (trace.name, trace.frames, trace.depths) == ("here", 100, 3)
     assert run("simulate", tmp_path / "here.npz")[0] == 0
+
+
+def test_no_name_and_no_figure_is_lost_in_a_narrow_terminal(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    _, out, _ = run("simulate", "hog")
+    assert "…" not in out
+    assert "  steady oracle " in out
+    assert "*" in out  # beyond a target, where there are no colours either
