@@ -28,6 +28,8 @@ MAX_FRAMES = 1 << 40
 READABLE = {".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aiff", ".aif", ".w64", ".rf64", ".au", ".caf"}
 # Those that messages name.
 KINDS = "WAV, FLAC, Ogg, Opus, MP3 or AIFF"
+# What `pse enhance` adds to a name.
+ENHANCED = "-clean"
 # libsndfile offers more: raw samples, which need a rate, and formats that nothing else reads.
 WRITABLE = {"WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF", "W64", "RF64", "CAF", "AU"}
 # Three headers of .wav files: the plain one, one that says which loudspeaker a channel is for, and one for long takes.
@@ -121,6 +123,11 @@ def _way_out(path: Path, error: Exception) -> str:
 def is_audio_name(path: Path) -> bool:
     """Whether a file's ending is one of those that recordings have and soundfile can read."""
     return path.suffix.lower() in READABLE
+
+
+def is_enhanced(path: Path) -> bool:
+    """Whether `pse enhance` wrote this: its original stands beside it."""
+    return path.stem.endswith(ENHANCED) and path.with_stem(path.stem.removesuffix(ENHANCED)).exists()
 
 
 def _check(file: soundfile.SoundFile, path: Path) -> None:

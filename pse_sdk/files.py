@@ -27,6 +27,24 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
 
 
+def visible_files(folder: Path) -> list[Path]:
+    """Files in a folder and in those below it, sorted; none whose name or folder's name begins with a dot.
+
+    Those are what other systems keep about a file (`._a.wav` of macOS), and folders of waste. Raises `UsageError` for a
+    folder that may not be read: it is not to be taken for an empty one.
+    """
+    found = []
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for name in names if not name.startswith(".") and (path := Path(place, name)).is_file()]
+    return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    raise UsageError(f"{error.filename}: the folder cannot be read ({error.strerror}); change its permissions, or name "
+                     "the recordings that you want")  # fmt: skip
+
+
 def _real(path: Path) -> Path:
     """Where links lead to. A link to itself stays what it is: of one `Path.resolve` makes a RuntimeError."""
     return Path(os.path.realpath(path))

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pse_sdk.audio import open_audio, read_blocks, write_audio
-from pse_sdk.cli.jobs import SUFFIX, Job, file_identity, plan, skipped
+from pse_sdk.audio import ENHANCED, open_audio, read_blocks, write_audio
+from pse_sdk.cli.jobs import Job, file_identity, plan, skipped
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import PseError, UsageError
 
@@ -23,7 +23,7 @@ def enhance(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", help=f"File or folder to write; NAME{SUFFIX}.EXT beside each input if not given."
+            "-o", "--output", help=f"File or folder to write; NAME{ENHANCED}.EXT beside each input if not given."
         ),
     ] = None,
     profile: Annotated[

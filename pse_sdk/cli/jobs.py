@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_sdk.audio import KINDS, is_audio_name
+from pse_sdk.audio import ENHANCED, KINDS, is_audio_name, is_enhanced
 from pse_sdk.errors import UsageError
+from pse_sdk.files import visible_files
 
-SUFFIX = "-clean"
 # Recordings that libsndfile cannot read.
 UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".mov", ".mkv", ".webm"}
 
@@ -85,14 +85,14 @@ def _folder(inputs: Sequence[Path], output: str | None) -> Path | None:
 def _target(source: Path, given: Path, folder: Path | None, output: str | None) -> Path:
     if folder is not None:
         return folder / (source.relative_to(given) if given.is_dir() else source.name)
-    return source.with_name(f"{source.stem}{SUFFIX}{source.suffix}") if output is None else Path(output)
+    return source.with_name(f"{source.stem}{ENHANCED}{source.suffix}") if output is None else Path(output)
 
 
 def skipped(inputs: Sequence[Path]) -> list[str]:
     """A line for each folder that holds recordings of kinds that cannot be read: nobody named them one by one."""
     lines = []
     for given in filter(Path.is_dir, inputs):
-        kinds = Counter(path.suffix.lower() for path in _visible(given) if path.suffix.lower() in UNREADABLE)
+        kinds = Counter(path.suffix.lower() for path in visible_files(given) if path.suffix.lower() in UNREADABLE)
         if kinds:
             lines.append(
                 f"{given}: left out {sum(kinds.values())} file(s) of a kind that cannot be read "
@@ -109,8 +109,8 @@ def _recordings(given: Path, output: Path | None) -> list[Path]:
     ours = output.resolve() if output is not None and output.resolve() != given.resolve() else None
     found = [
         path
-        for path in _visible(given)
-        if is_audio_name(path) and not _is_output(path) and not (ours and path.resolve().is_relative_to(ours))
+        for path in visible_files(given)
+        if is_audio_name(path) and not is_enhanced(path) and not (ours and path.resolve().is_relative_to(ours))
     ]
     if not found:
         raise UsageError(
@@ -118,22 +118,3 @@ def _recordings(given: Path, output: Path | None) -> list[Path]:
             "ffmpeg -i IN.m4a OUT.wav)"
         )
     return found
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Files in a folder and in those below it, none of them hidden."""
-    found = []
-    for place, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [path for name in names if not name.startswith(".") and (path := Path(place, name)).is_file()]
-    return sorted(found)
-
-
-def _unreadable(error: OSError) -> None:
-    raise UsageError(f"{error.filename}: the folder cannot be read ({error.strerror}); change its permissions, or name "
-                     "the recordings that you want")  # fmt: skip
-
-
-def _is_output(path: Path) -> bool:
-    """Whether an earlier run wrote this: its original stands beside it."""
-    return path.stem.endswith(SUFFIX) and path.with_stem(path.stem.removesuffix(SUFFIX)).exists()

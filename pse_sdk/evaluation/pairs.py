@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_sdk.audio import KINDS, is_audio_name
+from pse_sdk.audio import KINDS, is_audio_name, is_enhanced
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.evaluation.items import Item, Label, length_in_seconds, read_mono
+from pse_sdk.files import visible_files
 
 # Lengths may differ by this much: systems that work in blocks drop or pad the last one.
 SLACK_S = 0.1
-# What `pse enhance` adds to a name.
-ENHANCED = "-clean"
 SHOWN = 3
 
 
@@ -82,9 +81,8 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if is_audio_name(path) and path.is_file() and not hidden:
+    for path in visible_files(folder):
+        if is_audio_name(path):
             name = path.relative_to(folder).with_suffix("").as_posix()
             if name in found:
                 raise UsageError(f"{path} and {found[name].name} have the same name: keep one of them")
@@ -96,7 +94,7 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
 
 def _recorded(files: dict[str, Path], folder: Path) -> dict[str, Path]:
     """Without what `pse enhance` wrote beside a recording."""
-    written = [name for name in files if name.endswith(ENHANCED) and name.removesuffix(ENHANCED) in files]
+    written = [name for name, path in files.items() if is_enhanced(path)]
     if written:
         warnings.warn(f"{folder}: left out {len(written)} file(s) that stand beside their recording as `pse enhance` "
                       f"writes them: {_first(written)}", PseWarning, stacklevel=2)  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pse_sdk.audio import is_audio_name
 from pse_sdk.errors import AudioError
-from pse_sdk.files import write_atomically
+from pse_sdk.files import visible_files, write_atomically
 from pse_sdk.training.data import COLUMNS, read_index
 
 KINDS = ("speech", "noise", "rir")
@@ -45,12 +45,7 @@ def index_folder(data: Path, folder: Path, kind: str, group_level: int = 0, vali
         raise AudioError(f"kind {kind!r}: must be one of {', '.join(KINDS)}")
     if not folder.resolve().is_relative_to(data.resolve()):
         raise AudioError(f"{folder}: must lie in the data folder {data}, whose index names its files")
-    # Names that begin with a dot are what other systems keep about a file, `._a.wav` of macOS, and folders of waste.
-    files = sorted(
-        path for path in folder.rglob("*")
-        if is_audio_name(path) and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )  # fmt: skip
+    files = [path for path in visible_files(folder) if is_audio_name(path)]
     if not files:
         raise AudioError(f"{folder}: no recordings in this folder")
     for path in files:

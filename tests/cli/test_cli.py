@@ -391,7 +391,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
         onerror(PermissionError(13, "Permission denied", str(folder)))
         return []
 
-    monkeypatch.setattr("pse_sdk.cli.jobs.os.walk", walk)
+    monkeypatch.setattr("pse_sdk.files.os.walk", walk)
     code, text = run("enhance", tmp_path / "locked", "-o", tmp_path / "out")
     assert (code, "locked: the folder cannot be read (Permission denied)" in text) == (1, True)
 
