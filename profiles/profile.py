@@ -12,7 +12,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from pse_sdk.errors import ProfileError
+from pse_sdk.errors import ProfileError, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,7 +38,7 @@ class Profile:
     headroom : go deeper only where the predicted wall time stays this far (as a part) below the deadline
     dwell_s : seconds that a deeper network must have fitted before it runs. Doubled up to 64-fold each time
         that going deeper had to be taken back at once
-    busy_load : system load (0..1, all cores) above which no deeper network is tried; at 1 never
+    busy_load : system load (0..1, all cores) above which no deeper network is tried; at 1 it hinders nothing
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
     strength_db : nothing is attenuated by more than this; 0 means no limit
     rest_after_s : seconds without speech after which ``min_depth`` (at least 1) blocks run until it comes back, and
@@ -63,6 +63,10 @@ class Profile:
         values = dataclasses.asdict(self)
         del values["name"]
         _check(values, self.name)
+
+
+# What can be asked for beside the built-in profiles.
+_OTHERS = "fixed-N (such as fixed-2), or give the path of a .toml file"
 
 
 @dataclass(frozen=True)
@@ -114,20 +118,20 @@ def load_profile(name: str | Path | Profile) -> Profile:
         raise ProfileError(f"profile {name!r}: must be a name, the path of a .toml file, or a Profile")
     if name == "auto":
         raise ProfileError("profile 'auto' follows the power supply of a running stream and is none by itself: choose "
-                           f"one of {', '.join(profile_names())}")  # fmt: skip
+                           f"one of {', '.join(profile_names())}, {_OTHERS}")  # fmt: skip
     fixed = re.fullmatch(r"fixed-([1-9]\d?)", str(name))
     if fixed:
         return Profile(str(name), min_depth=int(fixed[1]), max_depth=int(fixed[1]), cpu_share=1.0, rest_after_s=0.0)
     path = Path(name)
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         try:
             return _parse(path.read_text(encoding="utf-8-sig"), path.stem, str(path))
         except (OSError, ValueError) as error:  # of text that is no UTF-8, and of a path with a NUL
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():
         raise ProfileError(
-            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, auto (follows the power "
-            "supply), fixed-N (such as fixed-2), or give the path of a .toml file"
+            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; a stream also "
+            "knows auto, which follows the power supply"
         )
     bundled = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml")
     return _parse(bundled.read_text(encoding="utf-8"), str(name), f"{name}.toml")
@@ -164,7 +168,7 @@ def _check(values: dict[str, Any], where: str) -> None:
         if rule is None:
             raise ProfileError(f"profile {where}: unknown key {key!r}; allowed: {', '.join(_RULES)}")
         if not rule.holds(value):
-            raise ProfileError(f"profile {where}: {key} = {value!r}: must be {rule.allowed}")
+            raise ProfileError(f"profile {where}: {key} = {shown(value)}: must be {rule.allowed}")
     shallowest, deepest = values.get("min_depth", 1), values.get("max_depth", 0)
     if deepest and shallowest > deepest:
         raise ProfileError(f"profile {where}: min_depth = {shallowest}: must not be above max_depth = {deepest}")

@@ -8,6 +8,7 @@ from pse_sdk.cost_model import assumed_costs
 from pse_sdk.errors import DeviceTableWarning
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import checksum
+from pse_sdk.runtimes.select import PREFERENCE
 from pse_sdk.table_reader import usable_table
 
 
@@ -17,7 +18,7 @@ def expected_costs(runtime: Runtime) -> list[float]:
     A table that does not is ignored with a `DeviceTableWarning`; then the costs follow from the model's size.
     """
     d = runtime.description
-    table = usable_table()
+    table = usable_table() if runtime.name in PREFERENCE else None  # nobody can measure others
     if table is not None and runtime.path is not None:
         measured = table.find(runtime.name, checksum(runtime.path))
         if measured is not None and len(measured.costs_s) == d.blocks:

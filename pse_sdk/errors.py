@@ -42,6 +42,15 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
+def shown(value: object) -> str:
+    """A value of somebody's file, for a message: no longer than 40 characters, whatever it is."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; a whole number of more digits than Python writes
+        return f"an {type(value).__name__} that is too large"
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
 def how_to_install(extra: str) -> str:
     """What to tell who lacks an optional dependency. PyPI has another package of our name."""
     return f'pip install ".[{extra}]" in the folder of pse-sdk'

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from pse_sdk.device_table import CONDITIONS, DeviceTable, Measured, Timing
-from pse_sdk.errors import DeviceTableWarning, TableError
+from pse_sdk.errors import DeviceTableWarning, TableError, shown
 from pse_sdk.machine import Machine, this_machine
 
 if sys.version_info >= (3, 11):
@@ -39,7 +39,7 @@ def default_path() -> Path:
     try:
         return platformdirs.user_data_path("pse-sdk", appauthor=False) / "device.toml"
     except RuntimeError as error:
-        raise TableError(f"no place for a device table ({error}); set HOME, or name a file with -o") from error
+        raise TableError(f"no place for a device table ({error}); set HOME to a folder") from error
 
 
 def usable_table(path: Path | None = None) -> DeviceTable | None:
@@ -49,6 +49,10 @@ def usable_table(path: Path | None = None) -> DeviceTable | None:
     """
     try:
         path = path or default_path()
+    except TableError as error:
+        warnings.warn(f"device table ignored: {error}", DeviceTableWarning, stacklevel=1)
+        return None
+    try:
         if not path.exists():
             return None
         table = read_table(path)
@@ -69,7 +73,7 @@ def read_table(path: Path) -> DeviceTable:
     """The table in a file. Raises `TableError` for one that is missing, damaged or of another format."""
     try:
         if not path.is_file():
-            raise TableError(f"{path}: no such file")
+            raise TableError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
         if path.stat().st_size > MAX_BYTES:
             raise TableError(f"{path}: too large for a device table")
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +82,7 @@ def read_table(path: Path) -> DeviceTable:
     if "format" not in values:
         raise TableError(f"{path}: is not a device table")
     if values["format"] != FORMAT:
-        raise TableError(f"{path}: has format {values['format']!s:.20}, and this pse-sdk reads format {FORMAT}")
+        raise TableError(f"{path}: has format {shown(values['format'])}, and this pse-sdk reads format {FORMAT}")
     try:
         return _table(values)
     except TableError as error:
@@ -118,7 +122,7 @@ def _record(kind: type[R], values: Mapping[str, Any], where: str, **built: Any) 
         elif _fits(value, str(field.type).split(" | ")[0], field.name):
             checked[field.name] = value
         else:
-            raise TableError(f"{where}: {field.name} = {value!r:.40}")
+            raise TableError(f"{where}: {field.name} = {shown(value)}")
     return kind(**checked)
 
 

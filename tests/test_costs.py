@@ -54,6 +54,13 @@ def test_a_table_that_does_not_know_the_model_is_ignored_with_one_notice(
     assert len(told) == 1
 
 
+def test_a_table_is_not_asked_for_a_runtime_that_nobody_can_measure(table_path: Path, tiny_weights: Path) -> None:
+    save_table(make_device_table(), table_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert expected_costs(open_runtime("torch", tiny_weights))
+
+
 def test_an_enhancer_starts_at_the_depth_that_this_machine_affords(table_path: Path, tiny_model: Path) -> None:
     assert sdk.Enhancer("balanced", model=tiny_model).depth == 3
     # balanced: a tenth of a core in the mean, so 1 ms.

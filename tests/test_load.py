@@ -71,6 +71,7 @@ def test_what_the_system_denies_is_none(monkeypatch: pytest.MonkeyPatch, error: 
         monkeypatch.setattr(psutil, "cpu_percent", deny)
     load = read_load()
     assert (load.battery, load.plugged, load.heat, load.clock) == (None, None, None, None)
+    assert (load.cpu is None) == (not isinstance(error, AttributeError))
 
 
 def test_the_battery_is_read_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,11 +124,22 @@ def test_absurd_files_are_ignored(path: Path, content: str) -> None:
         assert usable_table(path) is None
 
 
+HUGE = f"0x{'f' * 5000}"
+
+
+@pytest.mark.parametrize("key", ["format", "busy", "hop_ms", "frames", "cores", "made"])
+def test_a_whole_number_that_python_does_not_write_is_damage(path: Path, key: str) -> None:
+    path.write_text(re.sub(rf"^{key} = .*$", f"{key} = {HUGE}", path.read_text(), count=1, flags=re.MULTILINE))
+    assert HUGE in path.read_text()
+    with pytest.raises(TableError, match=r"device\.toml: .* an int that is too large"):
+        read_table(path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_what_is_not_a_file_is_ignored(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.toml")
     for path in (tmp_path, tmp_path / "pipe.toml"):
-        with pytest.warns(PseWarning, match="no such file"):
+        with pytest.warns(PseWarning, match="is not a file"):
             assert usable_table(path) is None
 
 

@@ -42,6 +42,9 @@ def comparison(a: tuple[str, DeviceTable], b: tuple[str, DeviceTable]) -> Render
         parts.append(Text(f"\n{' or '.join(dict.fromkeys(_name(m) for m in (of_a, of_b) if m))}", style="bold"))
         if of_a and of_b and of_a.sha256 != of_b.sha256:
             parts.append(Text("two different files"))
+        loads = {m.load or table.load for m, (_, table) in ((of_a, a), (of_b, b)) if m}
+        if len(loads) > 1:
+            parts.append(Text(f"two different loads: {'; '.join(sorted(loads))}"))
         parts += [_pairs(of_a, of_b, c) for c in CONDITIONS if _timings(of_a, c) or _timings(of_b, c)]
     return Group(*parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import warnings
 from importlib import metadata
@@ -15,6 +14,7 @@ from pse_sdk.errors import DeviceTableWarning, TableError
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
 from pse_sdk.runtimes.bundled import bundled_files, bundled_models, find_model
+from pse_sdk.runtimes.packages import PACKAGES, installed
 from pse_sdk.runtimes.select import open_file
 from pse_sdk.table_reader import default_path, usable_table
 
@@ -59,17 +59,9 @@ def _profiles() -> Table:
 
 def _runtimes() -> Table:
     table = Table("runtime", "package", "version", title="Runtimes", title_justify="left")
-    for name, package in (("onnx", "onnxruntime"), ("tflite", "ai-edge-litert"), ("torch", "torch")):
-        present = importlib.util.find_spec(package.replace("-", "_")) is not None
-        table.add_row(name, package, _version(package) if present else "not installed")
+    for name, packages in PACKAGES.items():
+        table.add_row(name, *(installed(name) or (packages[0], "not installed")))
     return table
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # the module of another distribution, such as onnxruntime-gpu
-        return "unknown"
 
 
 def _machine() -> str:
@@ -89,17 +81,17 @@ def _memory() -> str:
         return "memory not told"
 
 
-def _is_there() -> bool:
+def _why_not() -> str:
     try:
-        return default_path().exists()
+        return f"{'not usable' if default_path().exists() else 'none'} at {default_path()}"
     except (OSError, TableError):  # a folder that may not be read; no home directory
-        return True
+        return "not usable"
 
 
 def _device_table() -> str:
     warnings.simplefilter("once", DeviceTableWarning)
     table = usable_table()
     if table is None:
-        return f"Device table: {'not usable' if _is_there() else 'none'}; `pse profile-device` makes one"
+        return f"Device table: {_why_not()}; `pse profile-device` makes one"
     measured = ", ".join(f"{m.model} ({m.precision}) in {m.runtime}" for m in table.measured)
     return f"Device table: {default_path()}, made {table.made}: {measured}"

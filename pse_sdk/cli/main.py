@@ -111,10 +111,16 @@ def run() -> None:
         if not message:  # `pse` alone: the help was printed
             sys.exit(error.exit_code)
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "pse"
+        command = context.command_path if context else _command()
         _complain(f"{message}{'' if message.endswith('?') else ';'} `{command} --help` tells more", error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         _complain("interrupted", INTERRUPTED)
+
+
+def _command() -> str:
+    """What was called, for errors that do not know it: of an option that lacks its value."""
+    called = sys.argv[1] if len(sys.argv) > 1 else ""
+    return f"pse {called}" if called in {command.name for command in app.registered_commands} else "pse"
 
 
 def _complain(message: str, code: int) -> NoReturn:

@@ -28,7 +28,7 @@ FRAMES = 1000
 QUICK_S = 14  # of frames; loading and idling take the rest of 20 s
 IDLE_S = 1.0
 # Columns that the tables need: a narrower terminal wraps their lines instead of losing figures.
-WIDTH = 100
+WIDTH = 80
 # Busier than this before the measuring began, a machine shows more than its own cost.
 DISTURBED = 0.2
 
@@ -40,7 +40,8 @@ def profile_device(
     runtime: Annotated[list[str] | None, typer.Option(help="A runtime; all that are installed if not given.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="About 20 s: enough to choose depths, not for p99.")] = False,
     frames: Annotated[
-        int | None, typer.Option(min=10, max=1_000_000, help=f"Frames per depth and condition ({FRAMES} if not given).")
+        int | None,
+        typer.Option(min=10, max=1_000_000, help=f"Frames per depth and condition ({FRAMES}, or as --quick says)."),
     ] = None,
     load: Annotated[
         int | None, typer.Option(min=0, max=1024, help="Competing processes; one per core if not given, 0 for none.")
@@ -63,6 +64,8 @@ def profile_device(
     """Measure what every depth costs on this machine, and write the table that the controller starts from."""
     console = Console(width=max(Console().width, WIDTH), soft_wrap=True, highlight=False)
     if compare is not None:
+        if any((model, runtime, quick, frames, load_cores, plot, output)) or (load, load_nice) != (None, None):
+            raise UsageError("--compare measures nothing and writes nothing: leave out the other options")
         a, b = ((str(path), read_table(path)) for path in compare)
         console.print(comparison(a, b))
         return

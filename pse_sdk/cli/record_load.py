@@ -10,10 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from pse_sdk.errors import TraceError
-from pse_sdk.files import check_writable
 from pse_sdk.simulate.record import record_trace
-from pse_sdk.simulate.trace import SUFFIX, save_trace
+from pse_sdk.simulate.trace import SUFFIX, check_place, save_trace
 
 
 def record_load(
@@ -21,10 +19,11 @@ def record_load(
     seconds: Annotated[float, typer.Option(min=1, max=86400, help="How long to record.")] = 60,
     model: Annotated[str | None, typer.Option(help="A bundled model's name, or an .onnx or .tflite file.")] = None,
 ) -> None:
-    """Record this machine's load while it runs one frame every 10 ms. Use the machine meanwhile as you usually do."""
-    if output.suffix != SUFFIX:
-        raise TraceError(f"{output}: the name of a load trace ends in {SUFFIX}")
-    check_writable(output)
+    """Record this machine's load while it runs one frame every 10 ms. Use the machine meanwhile as you usually do.
+
+    Ctrl-C ends the recording early and keeps it.
+    """
+    check_place(output)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     # Drawing ten times a second would be a part of what is recorded.
     with Progress(console=console, transient=True, refresh_per_second=1, disable=not console.is_terminal) as progress:

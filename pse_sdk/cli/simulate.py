@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,8 +25,9 @@ from pse_sdk.simulate.trace import SUFFIX, LoadTrace, load_trace
 
 Result = tuple[LoadTrace, dict[str, tuple[Replay, Scores]]]
 
-# Columns that the table needs: a narrower terminal wraps its lines instead of losing names and figures.
-WIDTH = 100
+# Columns that the table needs beside its first one, and for that one at least: a narrower terminal wraps its lines
+# instead of losing names and figures.
+WIDTH, LEAST_NAME = 75, 25
 
 
 def simulate(
@@ -50,7 +52,8 @@ def simulate(
     for trace in loaded:
         _must_fit(asked, trace)
     results = [(trace, compare(trace, asked)) for trace in loaded]
-    console = Console(width=max(Console().width, WIDTH), soft_wrap=True, highlight=False)
+    names = max(LEAST_NAME, *(cell_len(trace.name) for trace in loaded))
+    console = Console(width=max(Console().width, names + WIDTH), soft_wrap=True, highlight=False)
     if as_json:
         figures = {
             trace.name: {name: dataclasses.asdict(scores) for name, (_, scores) in rows.items()}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from pse_sdk.errors import PseError, UsageError
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import bundled_models, checksum, find_model
+from pse_sdk.runtimes.packages import installed
 from pse_sdk.runtimes.select import PREFERENCE as DEVICE_RUNTIMES
 from pse_sdk.runtimes.select import open_runtime
-
-PACKAGES = {"onnx": "onnxruntime", "tflite": "ai-edge-litert"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ def find_candidates(models: Sequence[str], runtimes: Sequence[str]) -> tuple[lis
             raise UsageError(f"runtime {name!r} cannot be measured: choose from {', '.join(DEVICE_RUNTIMES)}")
     found: list[Candidate] = []
     skipped: list[str] = []
-    for path in [find_model(model) for model in models or bundled_models()]:
-        for name in runtimes or DEVICE_RUNTIMES:
+    for path in dict.fromkeys(find_model(model) for model in models or bundled_models()):
+        for name in dict.fromkeys(runtimes or DEVICE_RUNTIMES):
             try:
                 runtime = open_runtime(name, path)
             except PseError as error:
@@ -62,7 +60,5 @@ def find_candidates(models: Sequence[str], runtimes: Sequence[str]) -> tuple[lis
 
 
 def _version(runtime: str) -> str:
-    try:
-        return metadata.version(PACKAGES.get(runtime, runtime))
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    package = installed(runtime)
+    return package[1] if package else "unknown"

@@ -26,7 +26,7 @@ def plot_replays(replays: list[tuple[LoadTrace, Replay, Replay]], path: Path, ti
     panels[-1].set_xlabel("s")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=5, fontsize=8)
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(plain(title), x=0.01, ha="left")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110, format=path.suffix.lstrip("."))
 

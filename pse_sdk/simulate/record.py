@@ -34,8 +34,8 @@ def record_trace(
 
     Before that, a few frames of each depth in turn tell what a depth costs here. What the CPU time of a frame is more
     than that is the slowdown; what the wall time is more than the CPU time is a stall; what a frame begins after its
-    time is its wait. Where in the frame a stall
-    lay cannot be measured: it is drawn evenly, from a fixed seed.
+    time is its wait. Where in the frame a stall lay cannot be measured: it is drawn evenly, from a fixed seed. Ctrl-C
+    after the calibration ends the recording early: what was recorded until then is returned.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ def record_trace(
     depths = [1 + n % d.blocks for n in range(calibrating)] + [d.blocks] * frames
     walls, cpus, waits = np.zeros((3, len(depths)))
     loads = np.full(len(depths), np.nan)
+    done = 0
     monitor = LoadMonitor()
     monitor.start()
     try:
@@ -59,12 +60,16 @@ def record_trace(
         for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, depths, clocks, pace)):
             walls[n], cpus[n], waits[n] = times
             loads[n] = np.nan if monitor.load.cpu is None else monitor.load.cpu
+            done = n + 1
             if progress is not None:
-                progress((n + 1) / len(depths))
+                progress(done / len(depths))
+    except KeyboardInterrupt:
+        if done <= calibrating:
+            raise
     finally:
         monitor.stop()
     costs = _rising(np.array([np.median(cpus[depth : calibrating : d.blocks]) for depth in range(d.blocks)]))
-    wall, cpu = walls[calibrating:], cpus[calibrating:]
+    wall, cpu, waited, load = (values[calibrating:done] for values in (walls, cpus, waits, loads))
     held_off = wall - cpu
     return LoadTrace(
         name=name,
@@ -73,10 +78,10 @@ def record_trace(
         expected_s=np.array(assumed_costs(d.macs_per_second, hop, d.precision)),
         slowdown=np.maximum(cpu / costs[-1], 1e-3),
         stall_s=np.where(held_off > LEAST_STALL_S, held_off, 0.0),
-        stall_at=np.random.default_rng(0).uniform(size=frames),
-        wait_s=np.maximum(waits[calibrating:], 0.0),
-        cpu_load=np.clip(loads[calibrating:], 0, 1),
-        loaded=np.zeros(frames, np.bool_),
+        stall_at=np.random.default_rng(0).uniform(size=len(wall)),
+        wait_s=np.maximum(waited, 0.0),
+        cpu_load=np.clip(load, 0, 1),
+        loaded=np.zeros(len(wall), np.bool_),
         note=f"recorded: model {d.name}, {d.precision}, depth {d.blocks}, {runtime.name}",
     )
 

@@ -23,7 +23,7 @@ PAUSE_S = 4.0
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one replay, over the frames after the first `WARM_S` seconds.
+    """Figures of one replay, over the frames after the first `WARM_S` seconds, and over the onsets and pauses there.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Scores:
 
 def score(run: Replay, best: Replay, trace: LoadTrace, profile: Profile) -> Scores:
     """``run`` against ``best``, the oracle's replay of the same trace under the same profile."""
-    warm = slice(min(round(WARM_S / trace.hop_s), trace.frames // 2), None)
+    warm = slice(_warm(trace), None)
     avoidable = run.avoidable[warm]
     minutes = len(avoidable) * trace.hop_s / 60
     changes, dips = count_changes(run.heard[warm])
@@ -88,12 +88,17 @@ def count_changes(depths: Depths) -> tuple[int, int]:
     return len(kept) - 1, dips
 
 
+def _warm(trace: LoadTrace) -> int:
+    """The first frame that counts: of a short trace the second half does."""
+    return min(round(WARM_S / trace.hop_s), trace.frames // 2)
+
+
 def _reaction(run: Replay, trace: LoadTrace, profile: Profile) -> int | None:
     """Frames from the worst-answered onset until the depth fits the deadline under the load that then is."""
-    holds = round(HOLDS_S / trace.hop_s)
+    holds = max(1, round(HOLDS_S / trace.hop_s))
     waits = []
     for start, end in _segments(trace.loaded, True):
-        if start == 0 or end - start < 2 * holds:
+        if start < _warm(trace) or end - start < 2 * holds:
             continue
         slowdown = float(np.median(trace.slowdown[start : start + 2 * holds]))
         fits = run.ran[start:end] <= _fitting(slowdown, slowdown, trace, profile, share=False)
@@ -105,7 +110,7 @@ def _recovery(run: Replay, trace: LoadTrace, profile: Profile) -> float | None:
     """Seconds until the depth is heard that fits nearly every frame of the pause, in the slowest pause."""
     waits = []
     for start, end in _segments(trace.loaded, False):
-        if start == 0 or (end - start) * trace.hop_s < PAUSE_S:
+        if start < _warm(trace) or (end - start) * trace.hop_s < PAUSE_S:
             continue
         mean, high = float(trace.slowdown[start:end].mean()), float(np.quantile(trace.slowdown[start:end], 0.99))
         back = np.flatnonzero(run.heard[start:end] >= _fitting(mean, high, trace, profile, share=True))

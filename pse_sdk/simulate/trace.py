@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pse_sdk.errors import TraceError
-from pse_sdk.files import write_atomically
+from pse_sdk.files import check_writable, write_atomically
 
 Float64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -31,6 +31,9 @@ SUFFIX = ".npz"
 MAX_BYTES = 1 << 29
 # Seconds from frame to frame.
 HOPS_S = (1e-3, 1.0)
+MOST_DEPTHS = 64
+# What no machine does to a frame: seconds that it takes or waits, and times that it is slower.
+MOST_S, MOST_SLOWDOWN = 1e6, 1e6
 
 # What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know, or
 # whose arrays' headers are no Python.
@@ -108,12 +111,16 @@ class LoadTrace:
         return cpu + meets * self.stall_s[:, None], cpu
 
 
-def save_trace(trace: LoadTrace, path: Path) -> None:
-    """Write ``trace`` to ``path``, completely or not at all."""
+def check_place(path: Path) -> None:
+    """Raise a `PseError` for a trace that could not be written later."""
     if path.suffix != SUFFIX:
         raise TraceError(f"{path}: the name of a load trace ends in {SUFFIX}")
-    if not path.parent.is_dir():
-        raise TraceError(f"{path}: there is no folder {path.parent}")
+    check_writable(path)
+
+
+def save_trace(trace: LoadTrace, path: Path) -> None:
+    """Write ``trace`` to ``path``, completely or not at all."""
+    check_place(path)
     head = {"format": FORMAT, "version": VERSION, "name": trace.name, "hop_s": trace.hop_s, "note": trace.note}
     arrays = {name: getattr(trace, name) for name in _PER_DEPTH + _PER_FRAME}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
@@ -123,7 +130,8 @@ def save_trace(trace: LoadTrace, path: Path) -> None:
 def load_trace(path: Path) -> LoadTrace:
     """Read and check a trace. Raises `TraceError` for what is missing, foreign, newer or damaged; runs nothing."""
     if not path.is_file():
-        raise TraceError(f"{path}: no such file; `pse record-load` writes load traces")
+        raise TraceError(f"{path}: {'is not a file' if path.exists() else 'no such file'}; `pse record-load` writes "
+                         "load traces")  # fmt: skip
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
@@ -139,6 +147,8 @@ def load_trace(path: Path) -> LoadTrace:
             return LoadTrace(name=str(head["name"]), hop_s=float(head["hop_s"]), note=str(head["note"]), **values)
     except TraceError as error:
         raise TraceError(f"{path}: {error}") from error
+    except PermissionError as error:
+        raise TraceError(f"{path}: cannot be read ({error.strerror})") from error
     except _DAMAGE as error:
         raise TraceError(f"{path}: not a load trace, or a damaged one ({error}); `pse record-load` writes them"
                          ) from error  # fmt: skip
@@ -166,16 +176,18 @@ def _problem(trace: LoadTrace) -> str:
         return f"hop_s = {trace.hop_s}: must be from {HOPS_S[0]} to {HOPS_S[1]}"
     if trace.frames == 0 or trace.depths == 0:
         return "it is empty"
+    if trace.depths > MOST_DEPTHS:
+        return f"it has {trace.depths} depths, more than {MOST_DEPTHS}"
     for names, length in ((_PER_DEPTH, trace.depths), (_PER_FRAME, trace.frames)):
         for name in names:
             if len(getattr(trace, name)) != length:
                 return f"{name} has {len(getattr(trace, name))} values, expected {length}"
     rules = {
-        "costs_s": np.isfinite(trace.costs_s) & (trace.costs_s > 0) & (np.diff(trace.costs_s, prepend=0) > 0),
-        "expected_s": np.isfinite(trace.expected_s) & (trace.expected_s > 0),
-        "slowdown": np.isfinite(trace.slowdown) & (trace.slowdown > 0),
-        "stall_s": np.isfinite(trace.stall_s) & (trace.stall_s >= 0),
-        "wait_s": np.isfinite(trace.wait_s) & (trace.wait_s >= 0),
+        "costs_s": (trace.costs_s > 0) & (trace.costs_s <= MOST_S) & (np.diff(trace.costs_s, prepend=0) > 0),
+        "expected_s": (trace.expected_s > 0) & (trace.expected_s <= MOST_S),
+        "slowdown": (trace.slowdown > 0) & (trace.slowdown <= MOST_SLOWDOWN),
+        "stall_s": (trace.stall_s >= 0) & (trace.stall_s <= MOST_S),
+        "wait_s": (trace.wait_s >= 0) & (trace.wait_s <= MOST_S),
         "stall_at": (trace.stall_at >= 0) & (trace.stall_at <= 1),
         "cpu_load": np.isnan(trace.cpu_load) | ((trace.cpu_load >= 0) & (trace.cpu_load <= 1)),
     }

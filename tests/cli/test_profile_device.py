@@ -68,6 +68,8 @@ def test_a_table_that_cannot_be_used_is_told_where_it_is_asked_for(run, tmp_path
         (["--load-nice", "99"], 2, "--load-nice"),
         (["--compare", "a.toml", "b.toml"], 1, "a.toml: no such file"),
         (["--compare", "damaged.toml", "damaged.toml"], 1, "damaged.toml: is not a device table"),
+        (["--compare", "a.toml", "b.toml", "-o", "c.toml"], 1, "--compare measures nothing and writes nothing"),
+        (["--compare", "a.toml"], 2, "Option '--compare' requires 2 arguments; `pse profile-device --help` tells more"),
     ],
 )
 def test_a_mistake_is_one_line_and_nothing_is_written(
@@ -104,6 +106,19 @@ def test_two_tables_are_compared_by_their_ratios(run, tmp_path: Path) -> None:
     assert rows[-1] == ["1", "-", "123", "-", "-", "185", "-", "-", "123", "-"]
     assert "two different files" in text
     assert "Fast, 8 cores, Linux" in text
+
+
+def test_two_loads_that_are_compared_are_told(run, tmp_path: Path) -> None:
+    save_table(make_device_table(make_measured([1.0])), tmp_path / "a.toml")
+    save_table(make_device_table(make_measured([1.0], load="8 competing processes")), tmp_path / "b.toml")
+    _, text = run("profile-device", "--compare", tmp_path / "a.toml", tmp_path / "b.toml")
+    assert "two different loads: 2 competing processes; 8 competing processes" in text
+    assert "two different loads" not in run("profile-device", "--compare", tmp_path / "a.toml", tmp_path / "a.toml")[1]
+
+
+def test_a_model_named_twice_is_measured_once(tiny_model: Path) -> None:
+    candidates, _ = module.find_candidates([str(tiny_model)] * 2, ["onnx", "onnx"])
+    assert len(candidates) == 1
 
 
 def test_a_quick_run_has_as_many_frames_as_fit_into_its_time(tiny_model: Path) -> None:

@@ -92,3 +92,19 @@ def test_no_name_and_no_figure_is_lost_in_a_narrow_terminal(run, monkeypatch: py
     assert "…" not in out
     assert "  steady oracle " in out
     assert "*" in out  # beyond a target, where there are no colours either
+
+
+def test_no_figure_is_lost_beside_a_long_path(run, tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 60) / "monday.npz"
+    path.parent.mkdir()
+    save_trace(synthetic_trace("idle"), path)
+    _, out, _ = run("simulate", path)
+    assert "…" not in out
+    assert str(path) in out
+
+
+def test_a_profile_may_be_named_like_a_formula(run, tmp_path: Path) -> None:
+    profile = tmp_path / r"$\frac$.toml"
+    profile.write_text("margin = 2")
+    code, _, err = run("simulate", "idle", "--profile", profile, "--plot", tmp_path / "a.png")
+    assert (code, f"wrote {tmp_path / 'a.png'}" in err) == (0, True)

@@ -37,6 +37,7 @@ def test_a_users_own_file_is_loaded_by_path(tmp_path: Path) -> None:
         ("max_depth = 1.5", r"max_depth = 1\.5: must be a whole number from 0 to 64"),
         ("max_depth = true", r"max_depth = True: must be a whole number"),
         ("min_depth = 3\nmax_depth = 2", "min_depth = 3: must not be above max_depth = 2"),
+        (f"cpu_share = 0x{'f' * 5000}", "cpu_share = an int that is too large: must be a number"),
         ("cpu_share =", r"mine\.toml: not valid TOML"),
     ],
 )
@@ -66,6 +67,11 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 def test_a_profile_that_needs_a_stream_says_so() -> None:
     with pytest.raises(ProfileError, match="follows the power supply of a running stream"):
         load_profile("auto")
+
+
+def test_a_file_may_be_named_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "MINE.TOML").write_text("max_depth = 2")
+    assert load_profile(tmp_path / "MINE.TOML").max_depth == 2
 
 
 @pytest.mark.parametrize("name", ["turbo", "", "fixed-0", "fixed-x", "none.toml", "../battery"])

@@ -8,6 +8,7 @@ import pytest
 from pse_sdk.load import Clocks
 from pse_sdk.pipeline import Pipeline
 from pse_sdk.simulate.record import CALIBRATION, record_trace
+from pse_sdk.simulate.trace import LoadTrace
 
 
 class Machine:
@@ -69,6 +70,28 @@ def test_frames_come_one_per_hop(tiny_model: Path, machine: Machine) -> None:
     frames = 3 * CALIBRATION + 200
     assert machine.frames == frames
     assert machine.now == pytest.approx(0.01 * frames, abs=0.01)
+
+
+def interrupt(frames: int, trace_seconds: float, model: Path, machine: Machine) -> LoadTrace:
+    """A recording in which Ctrl-C comes after so many frames, the calibration's too."""
+
+    def sleep(seconds: float) -> None:
+        machine.sleep(seconds)
+        if machine.frames == frames:
+            raise KeyboardInterrupt
+
+    return record_trace(
+        trace_seconds, model=model, clocks=Clocks(lambda: machine.now, lambda: machine.cpu), sleep=sleep
+    )
+
+
+def test_an_interrupt_ends_the_recording_and_keeps_it(tiny_model: Path, machine: Machine) -> None:
+    assert interrupt(3 * CALIBRATION + 40, 2.0, tiny_model, machine).frames == 40
+
+
+def test_an_interrupt_in_the_calibration_leaves_nothing_to_keep(tiny_model: Path, machine: Machine) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupt(3 * CALIBRATION, 2.0, tiny_model, machine)
 
 
 def test_costs_rise_even_where_a_clock_is_too_coarse_to_tell(tiny_model: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_sdk.errors import TraceError
+from pse_sdk.errors import PseError, TraceError
 from pse_sdk.simulate import LIBRARY, LoadTrace, load_trace, save_trace, synthetic_trace
 
 
@@ -89,6 +89,9 @@ def test_a_synthetic_trace_is_the_same_at_every_call_and_another_for_another_see
         ({"costs_s": np.array([2e-3, 1e-3])}, r"costs_s\[1\]"),
         ({"cpu_load": np.array([0.0, 2.0, 0.0])}, r"cpu_load\[1\]"),
         ({"costs_s": np.array([]), "expected_s": np.array([])}, "it is empty"),
+        ({"costs_s": np.arange(1.0, 66), "expected_s": np.ones(65)}, "it has 65 depths, more than 64"),
+        ({"slowdown": np.array([1.0, 1e308, 1.0])}, r"slowdown\[1\] = 1e\+308 is out of range"),
+        ({"costs_s": np.array([1e-3, 1e10])}, r"costs_s\[1\]"),
     ],
     ids=str,
 )
@@ -201,7 +204,7 @@ def test_a_truncated_file_is_refused(file: Path) -> None:
 def test_a_missing_file_and_a_missing_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match=r"gone\.npz: no such file"):
         load_trace(tmp_path / "gone.npz")
-    with pytest.raises(TraceError, match="there is no folder"):
+    with pytest.raises(PseError, match="there is no folder"):
         save_trace(small(), tmp_path / "no" / "x.npz")
     with pytest.raises(TraceError, match=r"ends in \.npz"):
         save_trace(small(), tmp_path / "x.pickle")
