@@ -14,6 +14,7 @@ from pse_sdk.exporters.parity import Precision
 
 OPSET = 17
 IR_VERSION = 9  # what ONNX Runtime 1.16 and later read
+FARTHEST = 2**31  # as the end of a slice: all that there is
 
 
 class GraphWriter:

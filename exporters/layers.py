@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from pse_sdk.exporters.graph import GraphWriter
+from pse_sdk.exporters.graph import FARTHEST, GraphWriter
 from torch import Tensor, nn
 
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
 from pse_sdk.models.encoder import POWER_FLOOR, Bottleneck, Encoder
 from pse_sdk.models.head import Head
-from pse_sdk.models.norm import STATISTICS, ChannelNorm
+from pse_sdk.models.norm import MOST_FRAMES, STATISTICS, ChannelNorm
 
 MICROSOFT = "com.microsoft"
 QUANTISED_MAX = 64
@@ -72,7 +72,7 @@ def write_convtasnet_block(
     y, first = _write_channel_norm(g, block.expand_norm, y, first, f"{name}.expand_norm")
     history = g.one("Reshape", hidden, g.constant([block.kernel - 1, block.width]))
     extended = g.one("Concat", history, y, axis=0)
-    kept = g.one("Slice", extended, g.constant([-(block.kernel - 1)]), g.constant([2**31]), g.constant([0]))
+    kept = g.one("Slice", extended, g.constant([-(block.kernel - 1)]), g.constant([FARTHEST]), g.constant([0]))
     hidden = g.one("Reshape", kept, g.constant([1, block.hidden_size]))
     convolved = g.one(
         "Conv",
@@ -104,8 +104,9 @@ def _write_channel_norm(g: GraphWriter, norm: ChannelNorm, x: str, statistics: s
     variance = g.one("Relu", g.one("Sub", squares, g.one("Mul", means, means)))
     deviation = g.one("Sqrt", g.one("Add", variance, _scalar(g, norm.eps)))
     y = g.one("Add", g.one("Mul", g.one("Div", g.one("Sub", x, means), deviation), gain), bias)
-    running = g.one("Concat", counts, means, squares, axis=1)
-    return y, g.one("Slice", running, g.constant([-1]), g.constant([2**31]), g.constant([0]))
+    counted = g.one("Min", counts, _scalar(g, float(MOST_FRAMES)))
+    running = g.one("Concat", counted, means, squares, axis=1)
+    return y, g.one("Slice", running, g.constant([-1]), g.constant([FARTHEST]), g.constant([0]))
 
 
 def write_lstm(g: GraphWriter, lstm: nn.LSTM, x: str, hidden: str, cell: str, name: str) -> tuple[str, str, str]:

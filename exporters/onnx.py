@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx
@@ -18,16 +17,13 @@ from onnx import TensorProto, helper
 from pse_sdk.exporters import layers
 from pse_sdk.exporters.describe import describe_export
 from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
-from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
-from pse_sdk.runtimes.bundled import card_path
+from pse_sdk.exporters.parity import Precision, write_checked
 from pse_sdk.runtimes.description import ModelDescription
 
-from pse_sdk.files import write_atomically
 from pse_sdk.models.blocks import ConvTasNetBlock, E3NetBlock
 from pse_sdk.models.config import must_stream
 from pse_sdk.models.head import Head
 from pse_sdk.models.stack import BloomStack
-from pse_sdk.models.window_model import WindowModel
 
 
 def export_onnx(
@@ -44,20 +40,8 @@ def export_onnx(
     Raises `ModelError`, and writes nothing, if the exported graph does not compute what torch computes.
     """
     description = describe_export(stack, name, precision, licence, training or {})
-    write_checked(build(stack, description, precision), stack, path, precision)
+    write_checked(build(stack, description, precision).SerializeToString(), stack, path, precision)
     return description
-
-
-def write_checked(graph: onnx.ModelProto, model: WindowModel, path: Path, precision: Precision) -> None:
-    """Write an exported graph to ``path`` if it computes what ``model`` does; else raise `ModelError`."""
-    with TemporaryDirectory() as folder:
-        candidate = Path(folder) / "model.onnx"
-        onnx.save(graph, candidate)
-        check_parity(model, candidate, minimum_db=PARITY_DB[precision])
-        # A card of what was there before would make the new file one that was tampered with.
-        card_path(path).unlink(missing_ok=True)
-        with write_atomically(path) as temporary:
-            temporary.write_bytes(candidate.read_bytes())
 
 
 def build(

@@ -1,22 +1,26 @@
-"""Does an exported file compute what torch computes? Every depth, changes, a voice, and its own self-test."""
+"""Does an exported file compute what torch computes? Every depth, changes, a voice, and its own self-test.
+
+Only what does is written.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pse_sdk.runtimes import self_test
-from pse_sdk.runtimes.base import Runtime
+from pse_sdk.runtimes.base import Float32, Runtime
+from pse_sdk.runtimes.bundled import card_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.select import open_file
 from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
+from pse_sdk.files import write_atomically
 from pse_sdk.models.window_model import WindowModel
 
-Float32 = npt.NDArray[np.float32]
 Precision = Literal["fp32", "fp16", "int8"]
 
 # Largest error, as SNR in dB against torch, that an export may have. Rounding weights to fp16 costs about 70 dB
@@ -25,6 +29,18 @@ PARITY_DB: dict[Precision, float] = {"fp32": 90.0, "fp16": 45.0, "int8": 12.0}
 
 FRAMES = 60
 SEED = 0
+
+
+def write_checked(content: bytes, model: WindowModel, path: Path, precision: Precision) -> None:
+    """Write an exported file to ``path`` if it computes what ``model`` does; else raise `ModelError`."""
+    with TemporaryDirectory() as folder:
+        candidate = Path(folder) / f"model{path.suffix}"
+        candidate.write_bytes(content)
+        check_parity(model, candidate, minimum_db=PARITY_DB[precision])
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content)
+        # A card of what was there before would make the new file one that was tampered with.
+        card_path(path).unlink(missing_ok=True)
 
 
 def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
@@ -47,7 +63,7 @@ def check_parity(model: WindowModel, path: Path, minimum_db: float) -> float:
         runs.append(("an enrolled voice", changing, _any_voice(rng, exported.description)))
     worst = np.inf
     for what, schedule, voice in runs:
-        snr = _snr_db(_run(reference, windows, schedule, voice), _run(exported, windows, schedule, voice))
+        snr = self_test.snr_db(_run(reference, windows, schedule, voice), _run(exported, windows, schedule, voice))
         if not snr >= minimum_db:
             raise ModelError(f"the exported graph differs from torch at {what}: {snr:.1f} dB SNR, "
                              f"at least {minimum_db:.0f} dB is needed; nothing was written")  # fmt: skip
@@ -75,8 +91,3 @@ def _run(runtime: Runtime, windows: Float32, schedule: list[tuple[int, int]], vo
     return np.concatenate(
         [stream.step(windows[i : i + 1], depth, head).copy() for i, (depth, head) in enumerate(schedule)]
     )
-
-
-def _snr_db(reference: Float32, other: Float32) -> float:
-    error = np.sum((reference - other) ** 2, dtype=np.float64)
-    return float(10 * np.log10(np.sum(reference**2, dtype=np.float64) / (error + 1e-30)))

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 import torch
 from pse_sdk.exporters.describe import sign
-from pse_sdk.exporters.graph import GraphWriter
+from pse_sdk.exporters.graph import FARTHEST, GraphWriter
 from pse_sdk.exporters.layers import write_linear, write_lstm, write_prelu
-from pse_sdk.exporters.onnx import finish, write_checked
-from pse_sdk.exporters.parity import Precision
+from pse_sdk.exporters.onnx import finish
+from pse_sdk.exporters.parity import Precision, write_checked
 from pse_sdk.runtimes.description import ModelDescription, pack_matrix
 from torch import Tensor, nn
 
@@ -26,8 +26,6 @@ from pse_sdk.models.complex_layers import ComplexConv, ComplexTransposedConv
 from pse_sdk.models.complexity import pdccrn_complexity
 from pse_sdk.models.encoder import EMBEDDING_SCALE
 from pse_sdk.models.pdccrn import MODULUS_FLOOR, Pdccrn
-
-FARTHEST = 2**31  # as the end of a slice: all that there is
 
 
 def export_pdccrn(
@@ -42,7 +40,7 @@ def export_pdccrn(
     """Write ``model`` to ``path`` after checking it against torch, frame by frame; else raise `ModelError`."""
     model.eval()
     description = sign(describe_pdccrn(model, name, precision, licence, training or {}), model)
-    write_checked(build_pdccrn(model, description, precision), model, path, precision)
+    write_checked(build_pdccrn(model, description, precision).SerializeToString(), model, path, precision)
     return description
 
 

@@ -13,7 +13,10 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
+from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.description import ModelDescription, read_description
+from pse_sdk.runtimes.model_file import existing
+from pse_sdk.runtimes.torch import TorchRuntime
 from torch import Tensor
 
 from pse_sdk.errors import ModelError
@@ -29,20 +32,29 @@ PRELU = {"prelu", "expand_prelu", "depthwise_prelu"}
 
 
 def read_back(path: Path) -> tuple[BloomStack, dict[str, Any]]:
-    """The stack of an ``.onnx`` file that `export_onnx` wrote, and its training record; else `ModelError`."""
+    """The stack of an ``.onnx`` file that `export_onnx` wrote, and its training record; else `ModelError`.
+
+    Its output must be what the file says that it is.
+    """
     try:
-        graph = onnx.load(path)
+        graph = onnx.load(existing(path))
     except (OSError, DecodeError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path}: weights are read back from .onnx files, and this is none ({error})") from error
     description = read_description({entry.key: entry.value for entry in graph.metadata_props}, str(path))
+    if "block" not in description.architecture:
+        raise ModelError(f"{path}: weights are read back from stacks only, and this is another model")
     try:
         stored = _Stored({tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer})
         training = {**description.training, "speaker_encoder": description.speaker_encoder}
         stack = BloomStack(StackConfig(**description.architecture))
         stack.load_state_dict(_state(stack, stored, description))
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        problem = self_test.failure(TorchRuntime(stack, description))
+    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: no stack can be read back from it ({error}); a file of an earlier version has to be "
                          "exported again from its own weights") from error  # fmt: skip
+    if problem:
+        raise ModelError(f"{path}: its weights were damaged since it was made ({problem}); copy, download or export it "
+                         "again")  # fmt: skip
     return stack.eval(), training
 
 

@@ -13,7 +13,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 from pse_sdk.exporters.describe import fingerprint
-from pse_sdk.exporters.graph import IR_VERSION, OPSET, GraphWriter
+from pse_sdk.exporters.graph import FARTHEST, IR_VERSION, OPSET, GraphWriter
 from pse_sdk.exporters.layers import gates
 from pse_sdk.runtimes.speaker_encoder import EncoderDescription, SpeakerEncoderRuntime
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ def _build(encoder: SpeakerEncoder, description: EncoderDescription) -> onnx.Mod
     x = g.one("Unsqueeze", _features(g, encoder), g.constant([1]))
     for layer in range(encoder.config.layers):
         x = _write_lstm_layer(g, encoder.lstm, layer, x)
-    settled = g.one("Slice", x, g.constant([encoder.config.settling]), g.constant([2**31]), g.constant([0]))
+    settled = g.one("Slice", x, g.constant([encoder.config.settling]), g.constant([FARTHEST]), g.constant([0]))
     vectors = g.one("Relu", _write_linear(g, encoder.linear, g.one("Squeeze", settled, g.constant([1])), "linear"))
     mean = g.one("ReduceMean", g.one("LpNormalization", vectors, axis=1, p=2), axes=[0], keepdims=1)
     embedding = g.one("LpNormalization", _write_linear(g, encoder.projection, mean, "projection"), axis=1, p=2)

@@ -21,13 +21,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from pse_sdk.exporters.describe import describe_export
-from pse_sdk.exporters.parity import PARITY_DB, Precision, check_parity
+from pse_sdk.exporters.parity import Precision, write_checked
 from pse_sdk.exporters.signatures import DepthSignature, HeadSignature, frame_stack
-from pse_sdk.runtimes.bundled import card_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.runtimes.native_log import hold_back
 
-from pse_sdk.files import write_atomically
 from pse_sdk.models.config import must_stream
 from pse_sdk.models.stack import BloomStack
 
@@ -56,15 +54,7 @@ def export_tflite(
     Raises `ModelError`, and writes nothing, if the file does not compute what torch computes.
     """
     description = describe_export(stack, name, precision, licence, training or {})
-    content = build(stack, description, precision)
-    with TemporaryDirectory() as folder:
-        candidate = Path(folder) / "model.tflite"
-        candidate.write_bytes(content)
-        check_parity(stack, candidate, minimum_db=PARITY_DB[precision])
-        # A card of what was there before would make the new file one that was tampered with.
-        card_path(path).unlink(missing_ok=True)
-        with write_atomically(path) as temporary:
-            temporary.write_bytes(content)
+    write_checked(build(stack, description, precision), stack, path, precision)
     return description
 
 

@@ -51,6 +51,14 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
+def not_importable(what: str, error: ImportError, extra: str) -> UsageError:
+    """Why ``what`` cannot be done here: a package is missing, or it is there and does not load."""
+    if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
+        return UsageError(f"{what} needs {error.name}: {how_to_install(extra)}")
+    return UsageError(f"{what} needs a package that is installed but does not load ({first_line(error)}): install it "
+                      f"again, {how_to_install(extra)}")  # fmt: skip
+
+
 def how_to_install(extra: str) -> str:
     """What to tell who lacks an optional dependency. PyPI has another package of our name."""
     return f'pip install ".[{extra}]" in the folder of pse-sdk'

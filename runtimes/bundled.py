@@ -38,7 +38,7 @@ def find_model(model: str | Path | None) -> Path:
     if path.suffix not in (*KINDS, ".safetensors"):
         if name not in bundled_models():
             raise ModelError(f"unknown model {name!r}: choose one of {', '.join(bundled_models())}, "
-                             "or give the path of an .onnx or .tflite file")  # fmt: skip
+                             "or give the path of a model file: .onnx, .tflite or .safetensors")  # fmt: skip
         path = bundled_files(name)[0]
     check_card(path)
     return path
@@ -85,7 +85,7 @@ def _read_card(model: Path) -> dict[str, Any]:
     path = card_path(model)
     try:
         card: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: the card of model {model.stem!r} cannot be read ({error})") from error
     return card
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -25,32 +26,34 @@ class OnnxRuntime:
     def __init__(self, path: Path | str) -> None:
         self.path: Path | None = (path := existing(path))
         try:
-            self.session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+            self.session = open_session(path)
+            # Bytes that are no text end here as well.
+            metadata = self.session.get_modelmeta().custom_metadata_map
+            inputs = {i.name: i.shape for i in self.session.get_inputs()}
+            outputs = {o.name for o in self.session.get_outputs()}
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise not_loaded(path, "ONNX Runtime", error) from error
-        self.description: ModelDescription = read_description(
-            self.session.get_modelmeta().custom_metadata_map, str(path)
-        )
-        self._check_signature(path)
+        self.description: ModelDescription = read_description(metadata, str(path))
+        if not _fits(self.description, inputs, outputs):
+            raise not_as_described(path, "inputs or outputs")
 
     def open_stream(self) -> OnnxStream:
         return OnnxStream(self.session, self.description)
 
-    def _check_signature(self, path: Path) -> None:
-        d = self.description
-        inputs = {i.name: i.shape for i in self.session.get_inputs()}
-        outputs = {o.name for o in self.session.get_outputs()}
-        shapes = {
-            "speaker": [d.channels],
-            "hidden": [d.blocks, d.hidden_size],
-            "cell": [d.blocks, d.cell_size],
-        }
-        fits = set(inputs) == INPUTS and outputs == OUTPUTS and inputs["windows"][1:] == [d.window]
-        if not fits or any(inputs[name] != shape for name, shape in shapes.items()):
-            raise not_as_described(path, "inputs")
+
+def _fits(d: ModelDescription, inputs: Mapping[str, Sequence[object]], outputs: Set[str]) -> bool:
+    shapes = {"speaker": [d.channels], "hidden": [d.blocks, d.hidden_size], "cell": [d.blocks, d.cell_size]}
+    named = set(inputs) == INPUTS and outputs == OUTPUTS and inputs["windows"][1:] == [d.window]
+    return named and all(inputs[name] == shape for name, shape in shapes.items())
 
 
-def session_options() -> ort.SessionOptions:
+def open_session(path: Path) -> ort.InferenceSession:
+    """Raises what ONNX Runtime raises, and lets it print nothing: callers say in one line what is wrong."""
+    options, providers = _session_options(), ["CPUExecutionProvider"]
+    return ort.InferenceSession(path, options, providers=providers, enable_fallback=0)
+
+
+def _session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     # More threads make one frame no faster and, on a busy machine, wait for each other.
     options.intra_op_num_threads = 1
@@ -59,7 +62,7 @@ def session_options() -> ort.SessionOptions:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     # Not session.set_denormal_as_zero: it acts on the first session of a process only, and changes the arithmetic
     # of the app's whole thread. The pipeline keeps denormals out of the input instead.
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it has to say comes as an exception too
     return options
 
 

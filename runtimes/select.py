@@ -11,7 +11,7 @@ from pse_sdk.runtimes.base import Runtime
 from pse_sdk.runtimes.bundled import check_card, checksum, same_weights
 
 from pse_sdk.device_table import fastest_first
-from pse_sdk.errors import ModelError, PseWarning, UsageError, first_line, how_to_install
+from pse_sdk.errors import ModelError, PseWarning, UsageError, first_line, how_to_install, not_importable
 from pse_sdk.table_reader import usable_table
 
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "torch": ".safetensors"}
@@ -72,7 +72,7 @@ def open_file(path: Path) -> Runtime:
         try:
             from pse_sdk.runtimes.torch import TorchRuntime
         except ImportError as error:
-            raise UsageError(f"runtime 'torch' needs {error.name}: {how_to_install('torch')}") from None
+            raise not_importable("runtime 'torch'", error, "torch") from None
 
         return TorchRuntime.load(path)
     from pse_sdk.runtimes.onnx import OnnxRuntime

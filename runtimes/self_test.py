@@ -31,11 +31,11 @@ def failure(runtime: Runtime) -> str | None:
     unheard = _answer(runtime, signal_windows(d), d.blocks, 1)
     if not (np.isfinite(given).all() and np.isfinite(unheard).all()):
         return "its output is not finite"
-    least = TOLERANCE_DB.get(d.precision, min(TOLERANCE_DB.values()))
+    least = TOLERANCE_DB[d.precision]
     expected = decode(d)
     comparisons = [] if expected is None else list(zip(expected, given, strict=True))
     for depth, (reference, answer) in enumerate([*comparisons, (given[0], unheard)], 1):
-        snr = _snr_db(reference, answer)
+        snr = snr_db(reference, answer)
         if not snr >= least:
             where = f"at depth {depth}" if depth <= len(comparisons) else "while deeper blocks run unheard"
             return f"its output {where} is {snr:.1f} dB from what it must be, at least {least:.0f} dB is needed"
@@ -79,6 +79,7 @@ def _answer(runtime: Runtime, windows: Float32, depth: int, head: int) -> Float3
     return answer
 
 
-def _snr_db(reference: Float32, other: Float32) -> float:
+def snr_db(reference: Float32, other: Float32) -> float:
+    """How far ``other`` is from ``reference``; 0 dB where both are silent."""
     error = np.sum((reference - other) ** 2, dtype=np.float64)
     return float(10 * np.log10((np.sum(reference**2, dtype=np.float64) + 1e-30) / (error + 1e-30)))

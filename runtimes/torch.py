@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.base import Float32, check_speaker
 from pse_sdk.runtimes.description import ModelDescription, pack_matrix
 
 from pse_sdk.errors import ModelError
@@ -42,12 +42,12 @@ class TorchRuntime:
         return cls(stack, describe(stack, path.stem, "fp32", "", training), path)
 
     def open_stream(self) -> TorchStream:
-        return TorchStream(self.model)
+        return TorchStream(self.model, self.description.channels)
 
 
 class TorchStream:
-    def __init__(self, model: WindowModel) -> None:
-        self._model = model
+    def __init__(self, model: WindowModel, channels: int) -> None:
+        self._model, self._channels = model, channels
         self._state: StackState = model.initial_state()
         self._speaker: torch.Tensor | None = None
 
@@ -66,7 +66,8 @@ class TorchStream:
         return out
 
     def set_speaker(self, projection: Float32 | None) -> None:
-        self._speaker = None if projection is None else torch.from_numpy(projection)[None]
+        check_speaker(self._channels, projection)
+        self._speaker = None if projection is None else torch.tensor(projection, dtype=torch.float32)[None]
 
     def states(self) -> tuple[Float32, Float32]:
         return self._state.hidden[:, 0].numpy().copy(), self._state.cell[:, 0].numpy().copy()

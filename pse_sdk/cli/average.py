@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import not_importable
 from pse_sdk.files import check_writable
 
 
@@ -22,6 +22,6 @@ def average(
     try:
         from pse_sdk.training.soup import average as run
     except ImportError as error:
-        raise UsageError(f"averaging needs {error.name}: {how_to_install('train')}") from None
+        raise not_importable("averaging", error, "train") from None
     check_writable(output)
     run(weights, shares or [1.0] * len(weights), output)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import not_importable
 
 
 def embed_voices(
@@ -22,5 +22,5 @@ def embed_voices(
     try:
         from pse_sdk.training.speaker.voices import embed_all
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
+        raise not_importable("training", error, "train") from None
     embed_all(data, output, encoder, copies)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import UsageError, not_importable
 from pse_sdk.files import check_writable, write_atomically
 from pse_sdk.runtimes.bundled import card_path, checksum, find_model
 from pse_sdk.runtimes.native_log import hold_back
@@ -49,7 +49,9 @@ def export(
     kind: Annotated[
         Format | None, typer.Option("--format", help="Kind of file; what OUT's name says if not given.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Weights as fp32, fp16 or int8.")] = Precision.fp16,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Weights as fp32, fp16 or int8; fp16 if not given.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What the model calls itself; OUT if not given.")] = None,
 ) -> None:
     """Export trained weights as one file that runs at any depth, checked against torch, with a card beside it.
@@ -58,12 +60,16 @@ def export(
     """
     check_writable(output)
     if output.suffix == ".safetensors" and kind is None:
+        if precision or name:
+            raise UsageError("weights are read back as the file stores them: leave out --precision and --name")
         _read_back(weights, output)
         return
     if output.suffix not in [f".{known.value}" for known in ([kind] if kind else Format)]:
         raise UsageError(f"{output}: the name of a model file ends in .{kind.value if kind else 'onnx or .tflite'}")
+    check_writable(card_path(output))
     write, model, training = _exporter(Format(output.suffix[1:]), weights)
-    description = write(model, output, name=name or output.stem, precision=precision.value, training=training)
+    rounded = (precision or Precision.fp16).value
+    description = write(model, output, name=name or output.stem, precision=rounded, training=training)
     with write_atomically(card_path(output)) as temporary:
         card = {
             "name": description.name,
@@ -75,7 +81,8 @@ def export(
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     depths = "1 depth" if description.blocks == 1 else f"{description.blocks} depths"
     Console(stderr=True, soft_wrap=True).print(
-        f"wrote {output}: {depths}, {precision.value}, {output.stat().st_size / 1e6:.1f} MB",
+        f"wrote {output}: {depths}, {description.precision}, {output.stat().st_size / 1e6:.1f} MB",
+        markup=False,
         highlight=False,
     )
 
@@ -86,10 +93,12 @@ def _read_back(model: Path, output: Path) -> None:
         from pse_sdk.exporters.read_back import read_back
         from pse_sdk.models.checkpoint import save_stack
     except ImportError as error:
-        raise UsageError(f"reading weights back needs {error.name}: {how_to_install('export')}") from None
+        raise not_importable("reading weights back", error, "export") from None
     stack, training = read_back(path)
     save_stack(stack, output, training)
-    Console(stderr=True, soft_wrap=True).print(f"wrote {output}: the weights of {path.name}", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(
+        f"wrote {output}: the weights of {path.name}", markup=False, highlight=False
+    )
 
 
 def _exporter(kind: Format, weights: Path) -> tuple[Callable[..., ModelDescription], Any, dict[str, Any]]:
@@ -115,4 +124,4 @@ def _exporter(kind: Format, weights: Path) -> tuple[Callable[..., ModelDescripti
 
         return export_tflite, model, training
     except ImportError as error:
-        raise UsageError(f"exporting to .{kind.value} needs {error.name}: {how_to_install(extra)}") from None
+        raise not_importable(f"exporting to .{kind.value}", error, extra) from None

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import PseWarning, UsageError, how_to_install
+from pse_sdk.errors import PseWarning, not_importable
 
 
 def index(
@@ -30,7 +30,7 @@ def index(
     try:
         from pse_sdk.training.index import index_folder, write_index
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
+        raise not_importable("training", error, "train") from None
     if kind == "speech" and not group_level and valid:
         warnings.warn("without --group-level nobody knows who speaks: the same voices may train and validate, and "
                       "scores then flatter", PseWarning, stacklevel=1)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import UsageError, not_importable
 
 if TYPE_CHECKING:
     from pse_sdk.training.reproduce.bloom import Job, Outcome
@@ -62,7 +62,7 @@ def bloom(
         from pse_sdk.training.reproduce.page import check_page
         from pse_sdk.training.reproduce.report import MARK, Report
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
+        raise not_importable("training", error, "train") from None
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
     begun = (output / comparison.SETTINGS).exists()

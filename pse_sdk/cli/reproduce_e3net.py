@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import UsageError, not_importable
 from pse_sdk.evaluation.scores import choose_metrics
 
 MINUTES = 5.0
@@ -48,7 +48,7 @@ def e3net(
         from pse_sdk.training.reproduce.e3net.budget import Budget
         from pse_sdk.training.reproduce.page import check_page
     except ImportError as error:
-        raise UsageError(f"this needs {error.name}: {how_to_install('train,export,eval')}") from None
+        raise not_importable("this", error, "train,export,eval") from None
     if speed_only and quality_only:
         raise UsageError("--speed-only and --quality-only leave nothing to do: give at most one of them")
     for key in (setting.partition("=")[0].strip() for setting in settings or ()):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import not_importable
 
 
 def train(
@@ -35,5 +35,5 @@ def train(
         from pse_sdk.training.recipe import load_recipe
         from pse_sdk.training.train import train as run
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: {how_to_install('train')}") from None
+        raise not_importable("training", error, "train") from None
     run(load_recipe(recipe, settings or ()), data, output, processes, resume, voices, start_from, workers, minutes)

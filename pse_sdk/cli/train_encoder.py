@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pse_sdk.errors import UsageError, how_to_install
+from pse_sdk.errors import not_importable
 
 
 def train_encoder(
@@ -27,7 +27,7 @@ def train_encoder(
         from pse_sdk.training.recipe import load_encoder_recipe
         from pse_sdk.training.speaker.train import train_encoder as run
     except ImportError as error:
-        raise UsageError(f"training needs {error.name}: {how_to_install('train,export,teacher')}") from None
+        raise not_importable("training", error, "train,export,teacher") from None
     weights = run(load_encoder_recipe(recipe, settings or ()), data, output)
     encoder, training = load_speaker_encoder(weights)
     export_speaker_encoder(encoder, weights.with_suffix(".onnx"), name=weights.stem, training=training)

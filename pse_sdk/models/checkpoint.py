@@ -29,10 +29,7 @@ def save_stack(stack: BloomStack, path: Path, training: Mapping[str, Any]) -> No
 
 def load_stack(path: Path) -> tuple[BloomStack, dict[str, Any]]:
     """The stack and its training record; raises `ModelError` for anything that is not such a file."""
-    if not path.is_file():
-        raise ModelError(f"no weights at {path}: `pse train` writes OUTPUT/model.safetensors")
-    stack, training = _load(path, lambda config: BloomStack(StackConfig(**config)), "pse train")
-    return stack, training
+    return _load(path, lambda config: BloomStack(StackConfig(**config)), "pse train", "model")
 
 
 def save_pdccrn(model: Pdccrn, path: Path, training: Mapping[str, Any]) -> None:
@@ -42,15 +39,13 @@ def save_pdccrn(model: Pdccrn, path: Path, training: Mapping[str, Any]) -> None:
 
 def load_model(path: Path) -> tuple[BloomStack | Pdccrn, dict[str, Any]]:
     """The stack or pDCCRN of a file and its training record; raises `ModelError` for any other file."""
-    if not path.is_file():
-        raise ModelError(f"no weights at {path}: `pse train` writes OUTPUT/model.safetensors")
 
     def make(config: dict[str, Any]) -> BloomStack | Pdccrn:
         if "block" in config:
             return BloomStack(StackConfig(**config))
         return Pdccrn(PdccrnConfig(**(config | {"channels": tuple(config["channels"])})))
 
-    return _load(path, make, "pse train")
+    return _load(path, make, "pse train", "model")
 
 
 def save_speaker_encoder(encoder: SpeakerEncoder, path: Path, training: Mapping[str, Any]) -> None:
@@ -60,15 +55,12 @@ def save_speaker_encoder(encoder: SpeakerEncoder, path: Path, training: Mapping[
 
 def load_speaker_encoder(path: Path) -> tuple[SpeakerEncoder, dict[str, Any]]:
     """The encoder and its training record; raises `ModelError` for anything that is not such a file."""
-    if not path.is_file():
-        raise ModelError(f"no weights at {path}: `pse train-encoder` writes OUTPUT/encoder.safetensors")
 
     def make(config: dict[str, Any]) -> SpeakerEncoder:
         sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
         return SpeakerEncoder(SpeakerEncoderConfig(**sizes))
 
-    encoder, training = _load(path, make, "pse train-encoder")
-    return encoder, training
+    return _load(path, make, "pse train-encoder", "encoder")
 
 
 def _save(module: nn.Module, config: Mapping[str, object], path: Path, training: Mapping[str, Any]) -> None:
@@ -77,13 +69,20 @@ def _save(module: nn.Module, config: Mapping[str, object], path: Path, training:
         save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary, metadata)
 
 
-def _load(path: Path, make: Callable[[dict[str, Any]], Module], command: str) -> tuple[Module, dict[str, Any]]:
+def _load(
+    path: Path, make: Callable[[dict[str, Any]], Module], command: str, name: str
+) -> tuple[Module, dict[str, Any]]:
+    """What ``make`` makes of the config, with the weights that ``command`` wrote as OUTPUT/``name``.safetensors."""
+    if not path.is_file():
+        raise ModelError(f"no weights at {path}: `{command}` writes OUTPUT/{name}.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             module = make(json.loads(metadata["config"]))
             module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             training: dict[str, Any] = dict(json.loads(metadata.get("training", "{}")))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        SafetensorError, OSError, AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError,
+    ) as error:  # fmt: skip
         raise ModelError(f"{path}: not weights that `{command}` wrote ({error})") from error
     return module.eval(), training

@@ -57,12 +57,12 @@ class Bottleneck(nn.Module):
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
-        self.use_power = config.features == "prelu+power"
+        power = config.features == "prelu+power"
         self.pairs = config.filters // 2
         self.prelu = PReLU()
         self.norm = nn.LayerNorm(config.filters)
         self.projection = nn.Linear(config.filters, config.channels)
-        self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if self.use_power else None
+        self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if power else None
         self.speaker = nn.Linear(config.speaker_dim, config.channels, bias=False) if config.speaker_dim else None
         self.anyone = nn.Parameter(torch.zeros(config.channels)) if config.speaker_dim else None
 

@@ -9,6 +9,8 @@ from pse_sdk.models.config import NormKind
 
 # count, mean and mean square: what one cumulative normalisation carries from frame to frame.
 STATISTICS = 3
+# What the count goes up to: 44 minutes of frames of 10 ms.
+MOST_FRAMES = 2**18
 
 
 class ChannelNorm(nn.Module):
@@ -36,14 +38,16 @@ class ChannelNorm(nn.Module):
     def _cumulative(self, x: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
         # Under autocast to bf16 too: it cannot count beyond 256.
         dtype, x, statistics = x.dtype, x.float(), statistics.float()
-        # A running mean, not a running sum: its size does not grow, so hours of audio lose no precision.
+        # A running mean, not a running sum: its size does not grow, so hours of audio lose no precision. The count
+        # stops at MOST_FRAMES, from where on the mean forgets slowly: no float holds a small part of a large sum.
         count, mean, square = (column[:, None] for column in statistics.unbind(1))
         counts = count + torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
         means = (count * mean + x.mean(2).cumsum(1)) / counts
         squares = (count * square + x.square().mean(2).cumsum(1)) / counts
         variance = (squares - means.square()).clamp_min(0)
         y = self._scale(x - means[..., None], variance[..., None]).to(dtype)
-        return y, torch.stack([counts[:, -1].expand(x.shape[0]), means[:, -1], squares[:, -1]], 1)
+        counted = counts[:, -1].expand(x.shape[0]).clamp_max(MOST_FRAMES)
+        return y, torch.stack([counted, means[:, -1], squares[:, -1]], 1)
 
     def _scale(self, centred: Tensor, variance: Tensor) -> Tensor:
         return centred / torch.sqrt(variance + self.eps) * self.gain + self.bias

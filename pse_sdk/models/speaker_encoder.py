@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pse_sdk.errors import shown
+
 # The recording is brought to this RMS first (-30 dBFS): the features are energies, not their logarithms.
 LEVEL = 10 ** (-30 / 20)
 
@@ -35,6 +37,14 @@ class SpeakerEncoderConfig:
     hidden: int = 256
     layers: int = 3
     settling: int = 50
+
+    def __post_init__(self) -> None:
+        for name, value in self.to_dict().items():
+            least = 0 if name == "settling" else 1
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name} = {shown(value)}: must be a whole number, at least {least}")
+        if self.window % 2 or self.window > self.fft:
+            raise ValueError(f"window = {self.window}: must be even, and no longer than fft = {self.fft}")
 
     @property
     def shortest(self) -> int:

@@ -412,6 +412,40 @@ def test_trained_weights_are_exported_and_used(run, tmp_path: Path, tiny_weights
         assert (code, "the name of a model file ends in ." in text) == (1, True)
 
 
+def test_a_model_file_may_have_any_name(run, tmp_path: Path, tiny_weights: Path) -> None:
+    (tmp_path / "a[").mkdir()
+    for name in ("m[v2].onnx", "a[/b].onnx"):
+        code, text = run("export", tiny_weights, tmp_path / name)
+        assert (code, f"wrote {tmp_path / name}: " in text) == (0, True), text
+
+
+def test_a_card_that_cannot_be_written_is_told_before_the_work(run, tmp_path: Path, tiny_weights: Path) -> None:
+    (tmp_path / "m.onnx.json").mkdir()
+    code, text = run("export", tiny_weights, tmp_path / "m.onnx")
+    assert (code, "m.onnx.json: exists and is not a file" in text) == (1, True), text
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx.json"]
+
+
+@pytest.mark.parametrize("option", [("--precision", "int8"), ("--name", "mine")])
+def test_what_reading_back_would_ignore_is_refused(run, tmp_path: Path, tiny_model: Path, option) -> None:
+    code, text = run("export", tiny_model, tmp_path / "back.safetensors", *option)
+    assert (code, "read back as the file stores them" in text, (tmp_path / "back.safetensors").exists()) == (
+        1, True, False
+    )  # fmt: skip
+
+
+def test_a_package_that_does_not_load_is_not_called_missing(
+    run, tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "litert_torch.py").write_text("raise ImportError('no libcudart.so.13')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("pse_sdk.exporters.tflite", "litert_torch"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    code, text = run("export", tiny_weights, tmp_path / "m.tflite")
+    assert code == 1
+    assert "a package that is installed but does not load (no libcudart.so.13): install it again" in text
+
+
 def test_a_pdccrn_is_exported_as_onnx_and_used(run, tmp_path: Path) -> None:
     weights = tmp_path / "pdccrn.safetensors"
     save_pdccrn(make_pdccrn(TINY_PDCCRN.replace(window=512, hop=256)), weights, {})

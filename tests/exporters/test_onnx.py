@@ -105,7 +105,8 @@ def test_branches_are_one_level_deep_and_hold_no_weights(tmp_path: Path) -> None
 def test_a_graph_that_differs_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack = make_stack(TINY)
     other = make_stack(TINY, seed=1)
-    monkeypatch.setattr("pse_sdk.exporters.onnx.check_parity", lambda _, *a, **k: parity.check_parity(other, *a, **k))
+    check = parity.check_parity
+    monkeypatch.setattr(parity, "check_parity", lambda _, *a, **k: check(other, *a, **k))
     with pytest.raises(ModelError, match="differs from torch at depth 1"):
         export_onnx(stack, tmp_path / "m.onnx", name="m", precision="fp32")
     assert list(tmp_path.iterdir()) == []
@@ -122,6 +123,43 @@ def test_a_graph_that_does_not_hear_the_voice_is_refused(tmp_path: Path, monkeyp
     with pytest.raises(ModelError, match="differs from torch at an enrolled voice"):
         export_onnx(stack, tmp_path / "m.onnx", name="m", precision="fp32")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("blocks.0.lstm.weight_hh_l0", float("nan")), ("bottleneck.speaker.weight", float("inf")),
+     ("bottleneck.speaker.weight", 1e6), ("heads.2.decoder", 1e9)],
+)  # fmt: skip
+def test_weights_that_diverged_are_refused_without_a_word_of_numpy(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, name: str, value: float
+) -> None:
+    stack = make_stack(TINY.replace(speaker_dim=8))
+    with torch.no_grad():
+        stack.state_dict()[name].fill_(value)
+    with pytest.raises(ModelError, match="the training diverged"):
+        export_onnx(stack, tmp_path / "m.onnx", name="m")
+    assert not recwarn.list
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_the_disk_is_full_the_model_before_keeps_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.onnx").write_text("the model before")
+    (tmp_path / "m.onnx.json").write_text("its card")
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.parent == tmp_path:
+            raise OSError("no space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space left"):
+        export_onnx(make_stack(TINY), tmp_path / "m.onnx", name="m")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "m.onnx": "the model before", "m.onnx.json": "its card"
+    }  # fmt: skip
 
 
 def test_a_stack_that_cannot_stream_is_refused(tmp_path: Path) -> None:

@@ -43,6 +43,20 @@ def test_what_holds_no_stack_is_refused(tmp_path: Path, tiny_model: Path) -> Non
         read_back(tmp_path / "less.onnx")
 
 
+def test_damaged_weights_are_refused(tmp_path: Path, tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    (encoder,) = (tensor for tensor in model.graph.initializer if tensor.name.startswith("encoder.weight"))
+    encoder.raw_data = bytes(len(encoder.raw_data))
+    onnx.save(model, tmp_path / "damaged.onnx")
+    with pytest.raises(ModelError, match="its weights were damaged since it was made"):
+        read_back(tmp_path / "damaged.onnx")
+
+
+def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model file at"):
+        read_back(tmp_path / "gone.onnx")
+
+
 def test_what_was_read_back_can_be_exported_again(tmp_path: Path) -> None:
     torch.manual_seed(1)
     export_onnx(make_stack(CONFIGS["e3net"]), tmp_path / "a.onnx", name="m", precision="int8")

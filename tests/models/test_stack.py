@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pse_sdk.errors import ModelError
 from pse_sdk.models import BloomStack, StackConfig
 from pse_sdk.models.encoder import tight_frame
-from pse_sdk.models.norm import STATISTICS, ChannelNorm
+from pse_sdk.models.norm import MOST_FRAMES, STATISTICS, ChannelNorm
 from tests.conftest import CONFIGS, TINY, make_stack
 
 
@@ -161,6 +161,25 @@ def test_nobody_enrolled_is_the_learned_vector_and_voices_are_their_projection()
         assert not torch.allclose(both[0], stack(signal, 2)[0], atol=1e-4)
 
 
-def test_a_convolution_of_one_frame_has_no_past() -> None:
-    stack = make_stack(TINY.replace(block="convtasnet", kernel=1))
-    assert stack(torch.randn(1, 333), 3).shape == (1, 333)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"block": "convtasnet", "kernel": 1}, "kernel = 1: must be at least 2"),
+        ({"sample_rate": 16000.0}, "sample_rate = 16000.0: must be a whole number"),
+        ({"hop": 0}, "hop = 0: must be a whole number, at least 1"),
+    ],
+)
+def test_sizes_that_no_stack_can_have_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TINY.replace(**changes)
+
+
+def test_cumulative_normalisation_still_follows_after_hours() -> None:
+    norm, x = ChannelNorm(16, "cumulative"), 3 + torch.randn(1, 2000, 16)
+    _, statistics = norm(x, torch.tensor([[2.0**26, 1.0, 1.0]]))
+    _, statistics = norm(x[:, :1], statistics)
+    _, followed = norm(x, statistics)
+    count, mean, _ = followed[0].tolist()
+    assert count == MOST_FRAMES
+    expected = float(statistics[0, 1]) + (3 - float(statistics[0, 1])) * 2000 / (MOST_FRAMES + 2000)
+    assert mean == pytest.approx(expected, rel=1e-3)

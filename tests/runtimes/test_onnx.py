@@ -16,6 +16,8 @@ from pse_sdk.runtimes.torch import TorchRuntime
 
 from pse_sdk.errors import ModelError
 from pse_sdk.models import BloomStack, complexity
+from pse_sdk.models.checkpoint import save_stack
+from tests.conftest import TINY, make_stack
 from tests.runtimes.two_threads import check_two_threads
 
 
@@ -140,14 +142,44 @@ def test_a_description_that_does_not_fit_the_graph_is_refused(tiny_model: Path, 
     text = {p.key: p.value for p in onnx.load(tiny_model).metadata_props}[DESCRIPTION_KEY]
     wrong = text.replace('"cell_size": ', '"cell_size": 1')
     assert wrong != text
-    with pytest.raises(ModelError, match="inputs are not what its description says"):
+    with pytest.raises(ModelError, match="inputs or outputs are not what its description says"):
         OnnxRuntime(_with_metadata(tiny_model, tmp_path / "m.onnx", {DESCRIPTION_KEY: wrong}))
 
 
+def test_a_description_that_is_no_text_is_damage(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(tiny_model.read_bytes().replace(b'"name": "tiny"', b'"name": "t\xdcny"'))
+    with pytest.raises(ModelError, match=r"m\.onnx: ONNX Runtime cannot load it"):
+        OnnxRuntime(tmp_path / "m.onnx")
+
+
+def test_onnx_runtime_prints_nothing_of_a_file_that_it_refuses(
+    tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.onnx").write_bytes(tiny_model.read_bytes().replace(b"enhanced", b"enh\xdcnced"))
+    with pytest.raises(ModelError):
+        OnnxRuntime(tmp_path / "m.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_voice_is_copied_not_shared(tmp_path: Path) -> None:
+    save_stack(make_stack(TINY.replace(speaker_dim=8)), tmp_path / "m.safetensors", {})
+    stream = TorchRuntime.load(tmp_path / "m.safetensors").open_stream()
+    windows, voice = np.full((1, TINY.window), 0.1, np.float32), np.ones(TINY.channels)
+    stream.set_speaker(voice)
+    first = stream.step(windows, 3, 3).copy()
+    stream.reset()
+    voice[:] = -5
+    np.testing.assert_array_equal(stream.step(windows, 3, 3), first)
+
+
 @pytest.mark.parametrize("asked", [(0, 0), (4, 4), (2, 3), (2, 0)])
-def test_depths_that_a_model_does_not_have_are_refused(tiny_model: Path, asked: tuple[int, int]) -> None:
-    stream = OnnxRuntime(tiny_model).open_stream()
-    with pytest.raises(ValueError, match="must be from 1 to 3"):
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_depths_that_a_model_does_not_have_are_refused(
+    tiny_model: Path, tiny_weights: Path, runtime: str, asked: tuple[int, int]
+) -> None:
+    loaded = OnnxRuntime(tiny_model) if runtime == "onnx" else TorchRuntime.load(tiny_weights)
+    stream = loaded.open_stream()
+    with pytest.raises(ValueError, match=r"1 (to|and) 3"):
         stream.step(np.zeros((1, 32), np.float32), *asked)
     with pytest.raises(ValueError, match=r"speaker of shape \(1,\)"):
         stream.set_speaker(np.ones(1, np.float32))
