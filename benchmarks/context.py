@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import command
 import torch
 import typer
 from rich.console import Console
@@ -88,4 +89,4 @@ def _gain(batch: Batch, output: Tensor, length: int, part: int) -> Tensor:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

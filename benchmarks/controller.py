@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from pse_sdk.profiles import load_profile
@@ -81,4 +82,4 @@ def _fixed(scores: list[Scores]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

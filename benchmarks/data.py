@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import torch
 import typer
@@ -26,11 +27,13 @@ from torch.utils.data import default_collate
 from pse_sdk.training.data import Clips, data_folder, load_clips
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
 from pse_sdk.training.module import JointTraining
+from pse_sdk.training.precision import precision_here
 from pse_sdk.training.recipe import Recipe, load_recipe
 from pse_sdk.training.remix import Batch, with_remixes
 from pse_sdk.training.speaker.segments import cut
 from pse_sdk.training.speaker.voices import Voices
 
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "32-true": torch.float32}
 PLAIN = MixingRecipe()
 CALLS = load_recipe("e3net").mixing
 VOICES = load_recipe("personal").mixing.scene
@@ -91,13 +94,15 @@ def _batch(recipe: Recipe, clips: list[Clips], voices: Voices) -> Batch:
 
 
 def _step(recipe: Recipe, clips: list[Clips], voices: Voices) -> Callable[[], None]:
-    """A training step as `pse train` does it, on mixtures that are ready."""
+    """A training step as `pse train` does it, on mixtures that are ready; one without a change of depth."""
     batch = _batch(recipe, clips, voices)
+    recipe = dataclasses.replace(recipe, switching=0)
+    dtype = AUTOCAST[precision_here(recipe.precision)]
     module = JointTraining(recipe).to(DEVICE)
     (optimizer,), _ = module.configure_optimizers()
 
     def step() -> None:
-        with torch.autocast(DEVICE, torch.bfloat16):
+        with torch.autocast(DEVICE, dtype, enabled=dtype is not torch.float32):
             loss = module.training_step(batch)
         optimizer.zero_grad()
         loss.backward()
@@ -145,4 +150,4 @@ def _print(recipe: str, rates: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from rich.console import Console
@@ -126,4 +127,4 @@ def _si_sdr(output: np.ndarray, target: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

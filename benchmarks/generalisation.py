@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import command
 import torch
 import typer
 from rich.console import Console
@@ -34,7 +35,7 @@ SEED = 777
 
 def main(
     weights: Annotated[Path, typer.Argument(help="model.safetensors of a training run.")],
-    items: Annotated[int, typer.Option(help="Mixtures of each kind.")] = 150,
+    items: Annotated[int, typer.Option(min=len(SNRS_DB), help="Mixtures of each kind.")] = 150,
     data: Annotated[Path | None, typer.Option(envvar="PSE_DATA")] = None,
 ) -> None:
     """Print the table."""
@@ -86,4 +87,4 @@ def _batches(drawn: list[Mixture], size: int) -> Iterable[list[Mixture]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

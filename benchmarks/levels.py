@@ -4,9 +4,9 @@
     PSE_DATA=... python benchmarks/levels.py small.safetensors [--model small] [--items 50]
 
 The mixtures of `pse evaluate` (dry, 5 s, -5 to 15 dB), scaled to other levels than their -25 dBFS and cut off at full
-scale. An `Enhancer` of a file of the same weights lifts what is quiet and lowers what is loud (`pse_sdk.level`); from
-a warm start it does so from the first sample on. The last two rows have an offset, which the `Enhancer` takes away
-(`pse_sdk.offset`).
+scale; the gain is over what was cut off. An `Enhancer` of a file of the same weights lifts what is quiet and lowers
+what is loud (`pse_sdk.level`); from a warm start it does so from the first sample on. The last two rows have an offset,
+which the `Enhancer` takes away (`pse_sdk.offset`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import torch
 import typer
@@ -61,7 +62,7 @@ def main(
         item = recordings.load(n)
         for k, level in enumerate(LEVELS_DBFS):
             noisy = np.clip(item.noisy * np.float32(10 ** ((level - LEVEL_DBFS) / 20)), -1, 1)
-            before = si_sdr(item.noisy, item.target)
+            before = si_sdr(noisy, item.target)
             for j, enhance in enumerate(systems.values()):
                 gains[j, k, :, n] = [si_sdr(y, item.target) - before for y in enhance(noisy)]
     table = Table(f"SI-SDR gain, dB, depth {depths[0]} / {depths[1]}", *(f"{level} dBFS" for level in LEVELS_DBFS))
@@ -71,4 +72,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -1,4 +1,4 @@
-"""What came out of ``pse live``, compared with ``pse enhance`` of what went in: lag, likeness, drop-outs.
+"""What came out of ``pse live``, compared with ``pse enhance --cold-start`` of what went in: lag, likeness, drop-outs.
 
     python benchmarks/live_check.py PLAYED.wav HEARD.wav [--depth 5]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import scipy.signal
 import soundfile
@@ -19,6 +20,8 @@ import typer
 from rich.progress import track
 
 import pse_sdk as sdk
+from pse_sdk.errors import UsageError
+from pse_sdk.evaluation.metrics import si_sdr
 
 PIECE_S = 0.5
 LOUD = 1e-3
@@ -35,22 +38,26 @@ def main(
     noisy, rate = soundfile.read(played, dtype="float32")
     recorded, recorded_rate = soundfile.read(heard, dtype="float32")
     if rate != recorded_rate:
-        raise typer.BadParameter(f"{played} has {rate} Hz and {heard} {recorded_rate} Hz")
+        raise UsageError(f"{played} has {rate} Hz and {heard} {recorded_rate} Hz: record at the rate of what is played")
+    if noisy.ndim > 1 or recorded.ndim > 1 or len(recorded) < len(noisy):
+        raise UsageError(f"{played}, {heard}: must have one channel, and {heard} must be as long or longer")
     enhancer = sdk.Enhancer(sample_rate=rate)
     enhancer.set_depth(depth)
     begin = _find(enhancer.enhance(noisy), recorded)
     output = recorded[begin : begin + len(noisy)]
     best, reference = max(
         (
-            (_si_sdr(output, enhanced), enhanced)
+            (si_sdr(output, enhanced), enhanced)
             for offset in track(range(0, rate // 100, step), transient=True)
             for enhanced in [enhancer.enhance(np.pad(noisy, (offset, 0)))[offset:][: len(output)]]
         ),
         key=lambda found: found[0],
     )
-    print(f"SI-SDR against pse enhance {best:.1f} dB, against the input {_si_sdr(output, noisy[: len(output)]):.1f} dB")
+    print(f"SI-SDR against pse enhance --cold-start {best:.1f} dB, against the input {si_sdr(output, noisy):.1f} dB")
     print(f"correlation {np.corrcoef(output, reference)[0, 1]:.4f}")
     lags = _lags(reference, recorded, rate)
+    if not lags:
+        raise UsageError(f"{heard}: no half second in it is like what `pse enhance` makes of {played}")
     print(f"the lag moved by {1000 * (max(lags) - min(lags)) / rate:.2f} ms over {len(lags)} pieces")
     print(f"drop-outs of 10 ms and more: {_dropouts(output, reference, rate // 100)}")
 
@@ -79,10 +86,5 @@ def _dropouts(output: np.ndarray, reference: np.ndarray, block: int) -> int:
     return int(np.sum(~blocks.any(axis=1) & (np.sqrt(np.mean(wanted**2, axis=1)) > LOUD)))
 
 
-def _si_sdr(estimate: np.ndarray, target: np.ndarray) -> float:
-    projection = (estimate @ target) / (target @ target) * target
-    return float(10 * np.log10(np.sum(projection**2) / np.sum((estimate - projection) ** 2)))
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

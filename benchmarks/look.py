@@ -12,6 +12,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
+import command
 import typer
 
 import pse_sdk as sdk
@@ -47,4 +48,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

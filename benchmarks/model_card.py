@@ -13,10 +13,12 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+import command
 import typer
 from pse_sdk.runtimes.bundled import card_path, checksum
 from pse_sdk.runtimes.select import open_file
 
+from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.report import load_report, summary, to_json
 
 ASSETS = Path(__file__).parent.parent / "pse_sdk" / "assets"
@@ -45,7 +47,10 @@ def main(
     """Write the card and copy the model beside it."""
     description = open_file(model).description
     report = load_report(quality)
-    variants = report.systems()[model.name if model.suffix == ".tflite" else model.stem]
+    label = model.name if model.suffix == ".tflite" else model.stem
+    if label not in report.systems():
+        raise UsageError(f"{quality}: has no scores of {label!r}; `pse evaluate {label}={model.name}` gives that name")
+    variants = report.systems()[label]
     unprocessed, *depths = (
         {key: to_json(mean) for key, mean in summary(report, variant).items()}
         for variant in (report.variants[0], *variants)
@@ -81,4 +86,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import command
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -190,4 +191,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

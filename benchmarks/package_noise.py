@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -38,8 +39,8 @@ AUDIO = re.compile(r"\.(ogg|wav|flac|mp3|opus|oga|aiff?|au)$", re.IGNORECASE)
 ARCHIVE = re.compile(r"\.(zip|pk3|wz)$", re.IGNORECASE)
 # Names of files that speak: cheaper than listening to thousands of them.
 SPOKEN = re.compile(
-    r"voice|speech|speak|_desc|vocal|talk|taunt|announcer|spoken|sing|letter|alphabet|words?/|/lang|/locale|"
-    r"human|player|crowd|cheer|laugh|scream|cry|/[a-z]{2}(_[A-Z]{2})?/",
+    r"voice|speech|speak|_desc|vocal|talk|taunt|announcer|spoken|(?<![a-z])sing|letter|alphabet|words?/|/lang|/locale|"
+    r"human|player|crowd|cheer|laugh|scream|cry(?!st)|/(?!fx/|ui/|bg/)[a-z]{2}(_[A-Z]{2})?/",
     re.IGNORECASE,
 )
 # What is taken of one recording and of one package, so that no composer and no game becomes the noise.
@@ -62,7 +63,7 @@ def main(
     for package in track(packages.read_text().split(), "packages"):
         if not (output / package).exists():
             seconds += _write(output / package, _chosen(_recordings(package), listener))
-    typer.echo(f"{seconds / 3600:.1f} hours of noise in {output}")
+    typer.echo(f"{seconds / 3600:.1f} hours of noise added to {output}")
 
 
 class SpeechListener:
@@ -165,7 +166,6 @@ def _write(folder: Path, chosen: list[Samples]) -> float:
     """Long recordings one by one, short ones in sequences. Returns the seconds written."""
     if sum(map(len, chosen)) < LEAST_OF_A_PACKAGE_S * SAMPLE_RATE:
         return 0.0
-    folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     written = [samples for samples in chosen if len(samples) >= EVENT_S * SAMPLE_RATE]
     sequence: list[Samples] = []
@@ -177,10 +177,15 @@ def _write(folder: Path, chosen: list[Samples]) -> float:
             sequence = []
     if sequence:
         written.append(np.concatenate(sequence))
-    for i, samples in enumerate(written):
-        soundfile.write(folder / f"{i:04d}.flac", samples, SAMPLE_RATE)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:  # a package that is there is whole
+        made = Path(unfinished) / folder.name
+        made.mkdir()
+        for i, samples in enumerate(written):
+            soundfile.write(made / f"{i:04d}.flac", samples, SAMPLE_RATE)
+        made.rename(folder)
     return sum(map(len, written)) / SAMPLE_RATE
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

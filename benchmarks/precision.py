@@ -9,11 +9,11 @@ noises, 0 to 15 dB SNR, fixed by a seed. Needs the [train] and [eval] extras.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from pse_sdk.runtimes.select import SUFFIXES
@@ -40,7 +40,7 @@ def main(
     with_dnsmos: Annotated[bool, typer.Option("--dnsmos/--no-dnsmos")] = True,
 ) -> None:
     """Print the table."""
-    pairs = mixtures(data_folder(data), "valid", dataclasses.replace(VALID, snr_db=(0.0, 15.0)), items, VALID_SEED)
+    pairs = mixtures(data_folder(data), "valid", VALID, items, VALID_SEED)
     names = {suffix: name for name, suffix in SUFFIXES.items()}
     enhancers = [sdk.Enhancer(model=model, runtime=names[model.suffix]) for model in models]
     scores: dict[tuple[int, int], list[Scores]] = {}
@@ -77,15 +77,15 @@ def _rows(
         means = {key: float(np.mean([s[key] for s in found])) for key in found[0]}
         lost = {f"{key}_lost": float(np.mean([a[key] - b[key] for a, b in zip(scores[0, depth], found, strict=True)]))
                 for key in means if key != "agreement_db"}  # fmt: skip
-        precision = enhancers[number].description.precision
-        rows.append({"file": models[number].name, "precision": precision, "depth": depth, **means, **lost})
+        what = {"number": number, "file": str(models[number]), "precision": enhancers[number].description.precision}
+        rows.append({**what, "depth": depth, **means, **lost})
     return rows
 
 
 def _print(rows: list[dict[str, str | int | float]]) -> None:
     table = Table("file", "precision", "depth", "SI-SDR to the first, dB", "PESQ", "lost", "DNSMOS", "lost")
     for row in rows:
-        first = row["file"] == rows[0]["file"]
+        first = not row["number"]
         table.add_row(
             str(row["file"]), str(row["precision"]), str(row["depth"]), "" if first else f"{row['agreement_db']:.1f}",
             f"{row['pesq']:.3f}", "" if first else f"{row['pesq_lost']:+.3f}",
@@ -99,4 +99,4 @@ def _print(rows: list[dict[str, str | int | float]]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -21,6 +21,7 @@ from typing import Annotated
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # the reader is one thread, as the runtimes
 
+import command
 import numpy as np
 import numpy.typing as npt
 import typer
@@ -145,4 +146,4 @@ def _print(rows: list[Row], cold: bool) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from rich.console import Console
@@ -165,4 +166,4 @@ def _level(output: np.ndarray, onset: int) -> float:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

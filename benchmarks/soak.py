@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import psutil
 import soundfile
@@ -131,4 +132,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from model_card import DATA
@@ -25,7 +26,7 @@ from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 from rich.console import Console
 from rich.table import Table
 
-from pse_sdk.training.data import SAMPLE_RATE, data_folder, load_clips
+from pse_sdk.training.data import SAMPLE_RATE, Clip, data_folder, load_clips
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
 from pse_sdk.training.speaker.segments import cut, voice
 from pse_sdk.training.speaker.teacher import teacher_embeddings
@@ -62,7 +63,8 @@ def main(
     theirs = {name: teacher_embeddings(side, len(side)) for name, side in (("clean", clean), ("noisy", noisy))}
     voices = [voice(speech, segment, ()) for segment in segments]
     recordings = [segment.clip for segment in segments]
-    several = [source for source, clips in speech.by_source.items() if len(clips) > len({c.speaker for c in clips})]
+    # Where nobody is named, or each has one recording only, no pair is of one voice.
+    several = [source for source, clips in speech.by_source.items() if _pairs(clips)]
     rates = {
         system: {
             source: {name: _rate(sides[a], sides[b], voices, recordings, source) for name, (a, b) in CONDITIONS.items()}
@@ -74,6 +76,11 @@ def main(
     print(f"{path.stat().st_size / 1e6:.2f} MB, {cost_ms:.1f} ms per second of audio on one thread")
     if install:
         _install(path, runtime, rates, cost_ms, commit)
+
+
+def _pairs(clips: Sequence[Clip]) -> bool:
+    named = [clip.speaker for clip in clips if clip.speaker]
+    return 1 < len(set(named)) < len(named)
 
 
 def _rate(
@@ -130,4 +137,4 @@ def _install(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import command
 import numpy as np
 import onnx
 import torch
@@ -132,4 +133,4 @@ def _print(rows: list[dict[str, float | str]], hop_ms: float) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

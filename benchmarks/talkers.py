@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import command
 import numpy as np
 import torch
 import typer
@@ -105,4 +106,4 @@ def _scene(first: Item, second: Item, turns: bool, louder_db: float, snr_db: flo
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

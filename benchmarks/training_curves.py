@@ -11,10 +11,13 @@ import csv
 from pathlib import Path
 from typing import Annotated
 
+import command
 import matplotlib
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from pse_sdk.errors import UsageError
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -37,6 +40,8 @@ def main(
         offset = _add(curves, run, offset)
         stages.append(offset)
     shown = {name: curves[name] for name in PANELS if name in curves}
+    if not shown:
+        raise UsageError("none of the folders holds the log of a run that was validated")
     _draw(shown, stages[:-1], output)
     for name, depths in shown.items():
         _print(PANELS[name], depths)
@@ -85,4 +90,4 @@ def _print(title: str, depths: dict[int, dict[int, float]]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

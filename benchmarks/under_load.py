@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import command
 import numpy as np
 import typer
 from matplotlib.figure import Figure
@@ -119,9 +120,10 @@ def main(
     }  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    output.with_suffix(".md").write_text(markdown(figures), encoding="utf-8")
+    page = markdown(figures, output.with_suffix(".png").name)
+    output.with_suffix(".md").write_text(page, encoding="utf-8")
     plot(streams["controller", levels[0]][-1], deadline_ms, output.with_suffix(".png"))
-    print(markdown(figures))
+    print(page)
 
 
 @contextmanager
@@ -206,7 +208,7 @@ def recovery(streams: list[Stream]) -> float | None:
     return None if None in waits else max(wait for wait in waits if wait is not None)
 
 
-def markdown(figures: dict) -> str:
+def markdown(figures: dict, picture: str) -> str:
     """The figures as a page."""
     lines = [
         "# Under load",
@@ -214,7 +216,7 @@ def markdown(figures: dict) -> str:
         f"Written by `benchmarks/under_load.py`: {figures['rounds']} paced streams of {figures['seconds']:.0f} s of "
         f"each candidate and nice level, profile {figures['profile']}, {figures['machine']}. The candidates take turns "
         "of a second, and busy loops are pinned to their core. A miss is a frame that was not ready "
-        f"{figures['deadline_ms']:.0f} ms after its last sample had come, whatever it waited for; *begun too late*: it "
+        f"{figures['deadline_ms']:g} ms after its last sample had come, whatever it waited for; *begun too late*: it "
         f"had not even begun by then; *waited*: it began over {WAITED_MS} ms after that sample. Times are from that "
         "sample to the output.",
         "",
@@ -236,7 +238,7 @@ def markdown(figures: dict) -> str:
         if None in waits
         else f"within {max(waits):.1f} s of its own stream (it had one second in three)"
     )
-    lines += ["", f"After the last load the depth was back {said}.", "", "![One stream](under-load.png)", ""]
+    lines += ["", f"After the last load the depth was back {said}.", "", f"![One stream]({picture})", ""]
     return "\n".join(lines)
 
 
@@ -264,4 +266,4 @@ def plot(stream: Stream, deadline_ms: float, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

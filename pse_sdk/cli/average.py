@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from pse_sdk.errors import not_importable
 from pse_sdk.files import check_writable
@@ -25,3 +26,4 @@ def average(
         raise not_importable("averaging", error, "train") from None
     check_writable(output)
     run(weights, shares or [1.0] * len(weights), output)
+    Console(stderr=True, soft_wrap=True).print(f"wrote {output}", markup=False, highlight=False)

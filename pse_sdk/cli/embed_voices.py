@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from pse_sdk.errors import not_importable
 
@@ -24,3 +25,5 @@ def embed_voices(
     except ImportError as error:
         raise not_importable("training", error, "train") from None
     embed_all(data, output, encoder, copies)
+    say = Console(stderr=True, soft_wrap=True, highlight=False).print
+    say(f"wrote {output / 'train.npz'} and {output / 'valid.npz'}", markup=False)

@@ -90,9 +90,10 @@ def bloom(
         report.add(job, outcome)
         report.write(page)
 
-    comparison.run([job for job in jobs if job.done] if report_only else jobs, processes, tell)
+    asked = [job for job in jobs if job.kind in kinds]
+    comparison.run([job for job in jobs if job.done or (job in asked and not report_only)], processes, tell)
     _show(report, console)
-    missing = [f"{job.kind} {job.method}" for job in jobs if not job.done]
+    missing = [f"{job.kind} {job.method}" for job in asked if not job.done]
     if missing:
         console.print(f"missing, trained by the same command without --report-only: {', '.join(missing)}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from pse_sdk.errors import not_importable
 
@@ -30,4 +31,6 @@ def train_encoder(
         raise not_importable("training", error, "train,export,teacher") from None
     weights = run(load_encoder_recipe(recipe, settings or ()), data, output)
     encoder, training = load_speaker_encoder(weights)
-    export_speaker_encoder(encoder, weights.with_suffix(".onnx"), name=weights.stem, training=training)
+    exported = weights.with_suffix(".onnx")
+    export_speaker_encoder(encoder, exported, name=weights.stem, training=training)
+    Console(stderr=True, soft_wrap=True).print(f"wrote {weights} and {exported}", markup=False, highlight=False)

@@ -28,6 +28,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# Bundled recipes of `pse train-encoder`; the others are those of `pse train`.
+ENCODERS = {"speaker-encoder"}
+
 Schedule = Literal["linear", "cosine", "plateau"]
 _NOT_NEGATIVE = (
     "seed", "learning_rate", "warmup_steps", "decay_steps", "plateau_patience", "patience", "weight_decay",
@@ -144,7 +147,7 @@ def load_encoder_recipe(name: str, settings: Sequence[str] = ()) -> EncoderRecip
 
 
 def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any]) -> Any:
-    tables = _parse(_read(name), f"recipe {name}")
+    tables = _parse(_read(name, kind is EncoderRecipe), f"recipe {name}")
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
@@ -159,16 +162,19 @@ def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any])
     return build(kind, {"name": Path(name).stem, **tables}, name, nested)
 
 
-def _read(name: str) -> str:
+def _read(name: str, of_encoder: bool) -> str:
     if Path(name).suffix == ".toml":
         try:
             return Path(name).read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"recipe {name}: cannot be read ({error})") from error
     bundled = resources.files("pse_sdk.training").joinpath("recipes")
-    names = sorted(entry.name.removesuffix(".toml") for entry in bundled.iterdir() if entry.name.endswith(".toml"))
-    if name not in names:
-        raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(names)}")
+    names = {entry.name.removesuffix(".toml") for entry in bundled.iterdir() if entry.name.endswith(".toml")}
+    asked, others = (ENCODERS, names - ENCODERS) if of_encoder else (names - ENCODERS, ENCODERS)
+    if name in others:
+        raise ProfileError(f"recipe {name!r} is one of `pse {'train' if of_encoder else 'train-encoder'}`")
+    if name not in asked:
+        raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(sorted(asked))}")
     return bundled.joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 

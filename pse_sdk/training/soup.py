@@ -6,7 +6,6 @@ of them (WiSE-FT, arXiv 2109.01903) and generalises better than each (model soup
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,9 @@ import torch
 from pse_sdk.errors import UsageError
 from pse_sdk.models.checkpoint import load_stack, save_stack
 from pse_sdk.models.stack import BloomStack
+
+# Of two models' configs: a stage before may have had no speaker input, and where its masks began says nothing.
+MAY_DIFFER = {"speaker_dim", "mask_bias"}
 
 
 def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> BloomStack:
@@ -37,8 +39,10 @@ def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> Blo
     fullest = max(stacks, key=lambda stack: len(stack.state_dict()))
     states = [stack.state_dict() for stack in stacks]
     for file, stack, state in zip(files, stacks, states, strict=True):
-        if dataclasses.replace(stack.config, speaker_dim=fullest.config.speaker_dim) != fullest.config:
-            raise UsageError(f"{file}: another model than the other files' ({stack.config}, not {fullest.config})")
+        mine, theirs = stack.config.to_dict(), fullest.config.to_dict()
+        if other := [key for key in mine if mine[key] != theirs[key] and key not in MAY_DIFFER]:
+            raise UsageError(f"{file}: another model than the other files': {other[0]} = {mine[other[0]]}, not "
+                             f"{theirs[other[0]]}")  # fmt: skip
         foreign = [
             k for k, v in state.items() if k not in fullest.state_dict() or v.shape != fullest.state_dict()[k].shape
         ]

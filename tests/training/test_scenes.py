@@ -1,6 +1,7 @@
 """Scenes with an enrolled voice, drawn from a small made-up data set."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,10 @@ def test_a_table_of_voices_comes_back_and_fits_only_its_recordings(clips, voices
     np.testing.assert_array_equal(loaded.embeddings, voices.embeddings)
     with pytest.raises(AudioError, match="made of other recordings"):
         load_voices(tmp_path / "train.npz", clips[1], ())
+    first, *others = clips[0].clips
+    shorter = Clips(clips[0].samples, [dataclasses.replace(first, length=first.length - 1), *others])
+    with pytest.raises(AudioError, match="made of other recordings"):
+        load_voices(tmp_path / "train.npz", shorter, ())
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(AudioError, match="not a table of voices"):
         load_voices(tmp_path / "broken.npz", clips[0], ())

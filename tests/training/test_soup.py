@@ -44,6 +44,12 @@ def test_the_mean_understands_the_voices_that_its_parts_understand(tmp_path: Pat
         average(files, [1, 1], tmp_path / "mean.safetensors")
 
 
+def test_where_masks_began_does_not_matter(tmp_path: Path) -> None:
+    saved(tmp_path / "a.safetensors", 1, mask_bias=0.0)
+    saved(tmp_path / "b.safetensors", 2, mask_bias=1.5)
+    average([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], [1, 1], tmp_path / "mean.safetensors")
+
+
 def test_what_cannot_be_averaged_is_refused(tmp_path: Path) -> None:
     first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     saved(first, 1)

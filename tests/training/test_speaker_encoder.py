@@ -1,6 +1,7 @@
 """The speaker encoder's making, with a stand-in for the teacher: start, training, export, embeddings."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 from torch import nn
 from torch.nn import functional as F
 
-from pse_sdk.errors import ModelError, UsageError
+from pse_sdk.errors import AudioError, ModelError, UsageError
 from pse_sdk.models.checkpoint import load_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
-from pse_sdk.training.data import load_clips
+from pse_sdk.training.data import Clips, load_clips
 from pse_sdk.training.recipe import load_encoder_recipe
 from pse_sdk.training.speaker import teacher
+from pse_sdk.training.speaker.damage import Damage, DamageRecipe
+from pse_sdk.training.speaker.segments import cut
 from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher
-from pse_sdk.training.speaker.train import EncoderRecipe, train_encoder
+from pse_sdk.training.speaker.train import DamagedVoices, EncoderRecipe, train_encoder
 from pse_sdk.training.speaker.voices import embed_all, load_voices
 from tests.conftest import voice
 
@@ -112,8 +115,46 @@ def test_sources_that_the_data_lack_are_named_before_the_teacher_is_asked(folder
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch": 0}, {"warmup_steps": 300}, {"seconds": (0.3, 0.5)}, {"seconds": (2.0, 1.0)}]
-)
+    ("wrong", "message"),
+    [
+        ({"hop": 0}, "hop = 0: must be a whole number, at least 1"), ({"window": 401}, "window = 401: must be even"),
+        ({"fft": 256}, "no longer than fft = 256"), ({"settling": -1}, "settling = -1"),
+    ],
+)  # fmt: skip
+def test_sizes_that_no_encoder_can_have_are_refused(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SpeakerEncoderConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch": 0}, {"warmup_steps": 300}, {"seconds": (0.3, 0.5)}, {"seconds": (2.0, 1.0)},
+        {"model": SpeakerEncoderConfig(hidden=128)}, {"model": SpeakerEncoderConfig(dim=300)},
+    ],
+)  # fmt: skip
 def test_a_recipe_that_cannot_be_trained_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         EncoderRecipe("x", **wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_missing_is_said_before_anything_is_embedded(folder: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(folder, tmp_path / "data")
+    rows = (data / "index.csv").read_text().splitlines(keepends=True)
+    (data / "index.csv").write_text("".join(row for row in rows if not ("noise" in row and "valid" in row)))
+    with pytest.raises(AudioError, match=r"'noise'.*'valid'"):
+        embed_all(data, tmp_path / "voices")
+    assert not list((tmp_path / "voices").glob("*.npz"))
+
+
+def test_a_source_without_a_voice_is_left_out(folder: Path) -> None:
+    speech = load_clips(folder, "speech", "train")
+    segments = cut(speech, (1.0,))
+    damage = Damage(load_clips(folder, "noise", "train"), Clips.none(), DamageRecipe(room=0))
+    targets = np.ones((len(segments), 128), np.float32)
+    recipe = EncoderRecipe("x", source_weights={speech.clips[0].source: 1.0, "silent": 5.0})
+    voices = DamagedVoices(speech, damage, segments, targets, recipe)
+    assert list(voices.by_source) == [speech.clips[0].source]
+    assert voices.source_p == [1.0]
+    with pytest.raises(UsageError, match="no recording holds a voice"):
+        DamagedVoices(speech, damage, segments, 0 * targets, recipe)

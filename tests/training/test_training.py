@@ -17,7 +17,7 @@ from pse_sdk.training.data import data_folder, load_clips
 from pse_sdk.training.losses import compressed_spectral_loss, enhancement_loss, power_of, snr_loss, spectrum
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.mixing import MixingRecipe, Mixtures, in_room
-from pse_sdk.training.recipe import load_recipe
+from pse_sdk.training.recipe import load_encoder_recipe, load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -316,6 +316,10 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
         load_recipe("small", ["step=7"])
     with pytest.raises(ProfileError, match="hop"):
         load_recipe("small", ["model.hop=150"])
+    with pytest.raises(ProfileError, match="recipe 'speaker-encoder' is one of `pse train-encoder`"):
+        load_recipe("speaker-encoder")
+    with pytest.raises(ProfileError, match="recipe 'small' is one of `pse train`"):
+        load_encoder_recipe("small")
     with pytest.raises(ProfileError, match=r"unknown recipe 'huge'.*small"):
         load_recipe("huge")
     for setting in ("steps", "steps=abc", "steps="):

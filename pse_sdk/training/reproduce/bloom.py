@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pse_sdk.errors import UsageError
+from pse_sdk.errors import UsageError, first_line
 from pse_sdk.files import write_atomically
 from pse_sdk.training.module import JointTraining
 from pse_sdk.training.recipe import Recipe, load_recipe
@@ -72,15 +72,16 @@ def load_recipes(size: str, kinds: Sequence[str]) -> dict[str, Recipe]:
 
 
 def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps: int | None = None) -> list[Job]:
-    """All jobs. The first call in a folder settles size, data and budget: ``steps``, or the recipes' own.
+    """All jobs, those of other ``kinds`` that the folder holds as well: they stand in the same tables.
 
-    ``data`` is None to report what was done, without the recordings.
+    The first call in a folder settles size, data and budget: ``steps``, or the recipes' own. ``data`` is None to report
+    what was done, without the recordings.
 
     Raises `UsageError` where ``output`` holds a comparison of something else: figures of both would stand in one table.
     """
     path = output / SETTINGS
-    recipes = load_recipes(size, kinds)
-    held = json.loads(path.read_text()) if path.exists() else {}
+    held = _read(path) if path.exists() else {}
+    recipes = load_recipes(size, list(dict.fromkeys([*held.get("recipes", {}), *kinds])))
     budget = steps or held.get("steps") or next(iter(recipes.values())).steps
     used = {kind: recipe.to_dict() for kind, recipe in recipes.items()}
     asked = {"size": size, "steps": budget, "data": str(data.resolve()) if data else held.get("data"), "recipes": used}
@@ -88,7 +89,6 @@ def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps
     for key, before, now in _changed(held, settings):
         raise UsageError(f"{output} holds a comparison that began with {key} = {before!r}, not {now!r}: choose another "
                          "folder")  # fmt: skip
-    settings["recipes"] = {**held.get("recipes", {}), **settings["recipes"]}
     if data and settings != held:
         output.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as temporary:
@@ -104,7 +104,7 @@ def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps
 
 def _changed(before: dict[str, Any], now: dict[str, Any], where: str = "") -> Iterator[tuple[str, object, object]]:
     """Values that are in both and differ, by dotted key; what an older version did not know is no change."""
-    for key in before.keys() & now.keys():
+    for key in [key for key in now if key in before]:
         if isinstance(before[key], dict) and isinstance(now[key], dict):
             yield from _changed(before[key], now[key], f"{where}{key}.")
         elif before[key] != now[key]:
@@ -124,8 +124,22 @@ def run(jobs: list[Job], processes: int, tell: Callable[[Job, Outcome], None]) -
 
 def read(job: Job) -> Outcome:
     """What a finished job left."""
-    content = json.loads(job.scores.read_text())
-    return Outcome({row: np.array(values) for row, values in content["rows"].items()}, content["seconds"])
+    content = _read(job.scores)
+    try:
+        return Outcome({row: np.array(values) for row, values in content["rows"].items()}, content["seconds"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(job.scores, error) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path}: damaged ({first_line(error)}): remove it, and the same command makes it anew")
 
 
 def _run(job: Job, side_by_side: int = 1) -> Job:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from pse_sdk.errors import UsageError
 from pse_sdk.files import write_atomically
 from pse_sdk.models.checkpoint import save_speaker_encoder
 from pse_sdk.models.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
@@ -28,6 +29,9 @@ from pse_sdk.training.sources import check_sources
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe, crop
 from pse_sdk.training.speaker.segments import Segment, cut
 from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher, teacher_embeddings
+
+# What training starts from (`start_from_teacher`): its layers have these sizes, and no others fit.
+TEACHERS = {"sample_rate": SAMPLE_RATE, "mels": 40, "hidden": 256, "layers": 3}
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ class EncoderRecipe:
         if not 2 <= self.warmup_steps < self.steps:
             raise ValueError(f"warmup_steps = {self.warmup_steps}: must be from 2 to less than steps = {self.steps}")
         shortest = self.model.shortest / SAMPLE_RATE
-        if not shortest <= self.seconds[0] <= self.seconds[1]:
+        if self.seconds[0] < shortest:
             raise ValueError(f"seconds = {list(self.seconds)}: a range that begins at {shortest:.2f} or more")
+        for name, size in TEACHERS.items():
+            if getattr(self.model, name) != size:
+                raise ValueError(f"model.{name} = {getattr(self.model, name)}: must be the teacher's, {size}")
+        if self.model.dim > self.model.hidden:
+            raise ValueError(f"model.dim = {self.model.dim}: must be at most the teacher's, {self.model.hidden}")
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
@@ -75,7 +84,7 @@ class EncoderRecipe:
 class DamagedVoices(Dataset[tuple[Samples, Samples]]):
     """(audio as a poor microphone hears it, the teacher's embedding of the clean voice).
 
-    Item i depends on the seed and i alone; items of one batch have one length.
+    Item i depends on the seed and i alone; items of one batch have one length. Sources that are silent are left out.
     """
 
     def __init__(
@@ -91,8 +100,11 @@ class DamagedVoices(Dataset[tuple[Samples, Samples]]):
         sources = [speech.clips[s.clip].source for s in segments]
         usable = np.any(targets != 0, axis=1)
         weights = recipe.source_weights or dict.fromkeys(sources, 1.0)
-        self.by_source = {source: np.flatnonzero(usable & (np.array(sources) == source)) for source in sorted(weights)}
-        total = sum(weights.values())
+        numbers = {source: np.flatnonzero(usable & (np.array(sources) == source)) for source in sorted(weights)}
+        self.by_source = {source: found for source, found in numbers.items() if len(found)}
+        total = sum(weights[source] for source in self.by_source)
+        if not total:
+            raise UsageError("no recording holds a voice: source_weights names sources that are silent, or all are")
         self.source_p = [weights[source] / total for source in self.by_source]
 
     def __len__(self) -> int:

@@ -60,13 +60,13 @@ class Voices:
 
     def save(self, path: Path) -> None:
         rows = [[s.clip, s.start, s.length, s.speed] for s in self.segments]
-        paths = [clip.path for clip in self.clips.clips]
+        paths, lengths = [clip.path for clip in self.clips.clips], [clip.length for clip in self.clips.clips]
         with write_atomically(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
                 segments=np.array(rows, np.float64),
                 embeddings=self.embeddings.astype(np.float16),
-                about=np.array(json.dumps({"encoder": self.encoder, "clips": paths})),
+                about=np.array(json.dumps({"encoder": self.encoder, "clips": paths, "lengths": lengths})),
             )
 
 
@@ -78,7 +78,9 @@ def load_voices(path: Path, clips: Clips, unlabelled: Sequence[str]) -> Voices:
             about = json.loads(str(file["about"]))
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise AudioError(f"{path}: not a table of voices ({error}); `pse embed-voices` makes one") from error
-    if about["clips"] != [clip.path for clip in clips.clips]:
+    lengths = [clip.length for clip in clips.clips]
+    # Tables of earlier versions have no lengths.
+    if about["clips"] != [clip.path for clip in clips.clips] or about.get("lengths", lengths) != lengths:
         raise AudioError(f"{path}: was made of other recordings; run `pse embed-voices` again")
     segments = [Segment(int(c), int(s), int(n), float(speed)) for c, s, n, speed in rows]
     return Voices(clips, segments, embeddings, unlabelled, about["encoder"])
@@ -92,13 +94,10 @@ def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copi
     folder = data_folder(data)
     output.mkdir(parents=True, exist_ok=True)
     runtime = SpeakerEncoderRuntime(encoder or speaker_encoder_path())
-    for split, speeds in (("train", SPEEDS), ("valid", (1.0,))):
-        speech, noise = (load_clips(folder, kind, split) for kind in ("speech", "noise"))
-        if holds(folder, "rir", split):
-            damage = Damage(noise, load_clips(folder, "rir", split), DamageRecipe())
-        else:
-            damage = Damage(noise, Clips.none(), DamageRecipe(room=0))
-        segments = cut(speech, speeds)
+    # Both are loaded before the minutes of embedding: what is missing is said at once.
+    loaded = {split: (load_clips(folder, "speech", split), _damage(folder, split)) for split in ("train", "valid")}
+    for split, (speech, damage) in loaded.items():
+        segments = cut(speech, SPEEDS if split == "train" else (1.0,))
         embeddings = np.zeros((len(segments), copies, runtime.description.dim), np.float32)
         for i, segment in enumerate(track(segments, f"embedding {split}")):
             x = segment.read(speech)
@@ -109,3 +108,10 @@ def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copi
                 embeddings[i, copy] = runtime.embed(damage.apply(rng, x))
         voices = Voices(speech, segments, embeddings, encoder=runtime.description.identity)
         voices.save(output / f"{split}.npz")
+
+
+def _damage(folder: Path, split: str) -> Damage:
+    noise = load_clips(folder, "noise", split)
+    if holds(folder, "rir", split):
+        return Damage(noise, load_clips(folder, "rir", split), DamageRecipe())
+    return Damage(noise, Clips.none(), DamageRecipe(room=0))

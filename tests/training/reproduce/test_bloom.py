@@ -56,6 +56,29 @@ def test_a_folder_keeps_the_recipes_that_it_began_with(tmp_path: Path) -> None:
         plan("tiny", ["e3net"], NOWHERE, tmp_path)
 
 
+def test_what_a_folder_holds_of_the_other_blocks_stays_in_the_tables(tmp_path: Path) -> None:
+    plan("tiny", ["convtasnet"], NOWHERE, tmp_path)
+    assert {job.kind for job in plan("tiny", ["e3net"], NOWHERE, tmp_path)} == {"convtasnet", "e3net"}
+
+
+def test_another_size_is_named_first(tmp_path: Path) -> None:
+    plan("tiny", ["e3net"], NOWHERE, tmp_path)
+    with pytest.raises(UsageError, match="began with size = 'tiny', not 'paper'"):
+        plan("paper", ["e3net"], NOWHERE, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"rows": 5, "seconds": 1}'])
+def test_damaged_figures_are_named(tmp_path: Path, content: str) -> None:
+    job = plan("tiny", ["e3net"], NOWHERE, tmp_path)[0]
+    job.folder.mkdir(parents=True)
+    job.scores.write_text(content)
+    with pytest.raises(UsageError, match=r"scores\.json: damaged .*: remove it"):
+        read(job)
+    (tmp_path / bloom.SETTINGS).write_text("{")
+    with pytest.raises(UsageError, match=r"settings\.json: damaged"):
+        plan("tiny", ["e3net"], NOWHERE, tmp_path)
+
+
 def test_the_limits_are_looked_for_with_one_block_type_only(tmp_path: Path) -> None:
     jobs = plan("tiny", ["e3net", "convtasnet"], NOWHERE, tmp_path)
     assert {job.kind for job in jobs if job.method in ("longer", "half-data")} == {"e3net"}
