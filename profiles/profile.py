@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from numbers import Real
 from pathlib import Path
@@ -133,14 +134,21 @@ def load_profile(name: str | Path | Profile) -> Profile:
             f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; a stream also "
             "knows auto, which follows the power supply"
         )
-    bundled = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml")
-    return _parse(bundled.read_text(encoding="utf-8"), str(name), f"{name}.toml")
+    return _bundled(str(name))
 
 
-def profile_names() -> list[str]:
+@cache
+def _bundled(name: str) -> Profile:
+    """Read once: a stream may change its profile while audio runs."""
+    text = resources.files("pse_sdk.profiles").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return _parse(text, name, f"{name}.toml")
+
+
+@cache
+def profile_names() -> tuple[str, ...]:
     """Names of the built-in profiles, without ``fixed-N``."""
     entries = resources.files("pse_sdk.profiles").iterdir()
-    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
 
 
 def describe_profile(name: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,8 @@ class Enhancer(Personal):
 
     Notes
     -----
-    An object belongs to one thread at a time. Use one `Enhancer` per stream; loading takes a fraction of a second.
+    An object belongs to one thread at a time, and to one process. Use one `Enhancer` per stream, and make it before
+    audio runs: loading takes a fraction of a second, of which LiteRT keeps all Python threads waiting for some 30 ms.
     """
 
     def __init__(
@@ -126,7 +127,13 @@ class Enhancer(Personal):
     def enhance_blocks(
         self, blocks: Iterable[AnyAudio], sample_rate: int | None = None, *, warm_start: bool = False
     ) -> Iterator[AnyAudio]:
-        """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length."""
+        """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length.
+
+        Their sizes differ from those that go in: count samples. Depth, strength and voice are those of the call. To go
+        on where an earlier call was left, begin some seconds earlier and drop what comes out of those.
+        """
+        if not isinstance(blocks, Iterable):
+            raise UsageError(f"blocks of type {type(blocks).__name__}: give an iterable of arrays")
         rate = self.sample_rate if sample_rate is None else check_rate(sample_rate)
         depth, wet = self._policy.offline_depth, self._wet
         replaced = self._statistics.count_replaced
@@ -224,6 +231,7 @@ class Enhancer(Personal):
 
     @property
     def profile(self) -> Profile:
+        """The one in force; with ``"auto"`` what the supply asks for now: to follow it again, ask for "auto" again."""
         return self._policy.profile
 
     def set_profile(self, profile: str | Path | Profile) -> None:
@@ -255,6 +263,9 @@ class Enhancer(Personal):
     def close(self) -> None:
         """Stop watching the system's load. The object can still be used: the next `process` watches again."""
         self._monitor.stop()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise UsageError("an Enhancer can be neither copied nor sent to another process: make another one there")
 
     def __enter__(self) -> Enhancer:
         return self
@@ -294,13 +305,11 @@ class Enhancer(Personal):
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """The lock is never waited for: who comes second is told so."""
-        if not self._lock.acquire(blocking=False):
+        """Who comes second is told so, and does not wait."""
+        if self._lock.locked():
             raise UsageError("this Enhancer is in use by another thread: make one Enhancer per stream")
-        try:
+        with self._lock:  # unlike acquire() and try, an interrupt cannot come between
             yield
-        finally:
-            self._lock.release()
 
 
 def _sensors(profile: str | Path | Profile) -> Load:

@@ -96,10 +96,13 @@ class Recording:
 
 
 def _take(blocks: Iterator[npt.NDArray[Any]], samples: int) -> list[npt.NDArray[Any]]:
-    """The first blocks, as many as hold so many samples. What is no audio is refused."""
+    """Copies of the first blocks, as many as hold so many samples: readers fill one buffer again and again.
+
+    What is no audio is refused.
+    """
     taken: list[npt.NDArray[Any]] = []
     while samples > 0 and (block := next(blocks, None)) is not None:
         PcmFormat.of(block)
-        taken.append(block)
+        taken.append(block.copy())
         samples -= len(block)
     return taken

@@ -65,6 +65,7 @@ class FrameStatistics:
         self._block = 0
         self._frames = self._misses = self._changes = self._replaced = self._resting = self._late_starts = 0
         self._last_depth: int | None = None
+        np.quantile(self._wall[:1], 0.5)  # the first one imports for milliseconds, and no stream has those to spare
 
     def add_block(self, audio_s: float, wall_s: float, cpu_s: float) -> None:
         """A block of ``audio_s`` seconds, which took so much time from its arrival to its return."""
@@ -73,9 +74,9 @@ class FrameStatistics:
         self._block += 1
 
     def add_frame(self, depth: int, wall_s: float, late: bool, resting: bool = False) -> None:
-        self._frames_at_depth[depth] += 1
         self._wall[self._frames % RECENT] = max(0.0, wall_s)
         self._frames += 1
+        self._frames_at_depth[depth] += 1
         self._misses += late
         self._resting += resting
         self._changes += self._last_depth is not None and self._last_depth != depth
@@ -90,16 +91,18 @@ class FrameStatistics:
         self._replaced += samples
 
     def summary(self, depth: int, reason: str, deadline_s: float, faults: int, last_fault: str, load: Load) -> Stats:
-        recent = min(self._frames, RECENT)
+        at_depth = self._frames_at_depth.copy()  # another thread may be counting
+        frames = int(at_depth.sum())
+        recent = min(frames, RECENT)
         quantiles = np.quantile(self._wall[:recent], [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
         audio_s, wall_s, cpu_s = self._blocks.sum(1)
-        depths = np.arange(len(self._frames_at_depth))
+        depths = np.arange(len(at_depth))
         return Stats(
             depth=depth,
             reason=reason,
-            frames=self._frames,
-            frames_at_depth=tuple(int(n) for n in self._frames_at_depth),
-            mean_depth=float((self._frames_at_depth * depths).sum() / max(1, self._frames)),
+            frames=frames,
+            frames_at_depth=tuple(int(n) for n in at_depth),
+            mean_depth=float((at_depth * depths).sum() / max(1, frames)),
             depth_changes=self._changes,
             resting_frames=self._resting,
             misses=self._misses,

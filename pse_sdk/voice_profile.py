@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError, UsageError, shown
 from pse_sdk.files import write_atomically
 
 FORMAT = "pse-sdk voice profile"
@@ -63,6 +63,8 @@ class VoiceProfile:
 
 def load_voice(path: Path | str) -> VoiceProfile:
     """Read what `VoiceProfile.save` wrote; raises `AudioError` for anything else."""
+    if not isinstance(path, (str, Path)):
+        raise UsageError(f"voice profile {shown(path)}: give the path of one")
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: no such voice profile; `pse enroll RECORDING -o {path.name}` makes one")
@@ -71,7 +73,9 @@ def load_voice(path: Path | str) -> VoiceProfile:
             raise ValueError("too large")
         content = json.loads(path.read_text(encoding="utf-8"))
         known = content["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AudioError(f"{path}: not a voice profile; `pse enroll` makes one from a recording") from error
     if not known:
         raise AudioError(f"{path}: not a voice profile; `pse enroll` makes one from a recording")

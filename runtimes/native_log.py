@@ -12,13 +12,20 @@ from contextlib import ExitStack, contextmanager, suppress
 STANDARD_ERROR = 2
 # Two that hold back at once would each put back what the other had put there.
 _ONE_AT_A_TIME = threading.Lock()
+# A process that another thread forks meanwhile would wait for ever, and print to a file that nobody reads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_ONE_AT_A_TIME.acquire,
+        after_in_parent=_ONE_AT_A_TIME.release,
+        after_in_child=_ONE_AT_A_TIME.release,
+    )
 
 
 @contextmanager
 def hold_back(unwanted: str) -> Iterator[None]:
     """Keep standard error to itself while the block runs, then print it without lines that match ``unwanted``.
 
-    The whole process's: what other threads print meanwhile comes when the block ends, and a process that another
+    The whole process's: what other threads print meanwhile comes when the block ends, and a program that another
     thread starts meanwhile keeps the file that nobody reads as its standard error. Nothing is held back in a process
     without standard error, or where no temporary file can be made.
     """

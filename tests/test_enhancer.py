@@ -1,6 +1,8 @@
 """The Enhancer as apps use it: streaming equals whole recordings, any format, and misuse is told."""
 
+import copy
 import gc
+import pickle
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -257,6 +259,31 @@ def test_two_threads_at_once_are_told_so(tiny_model: Path) -> None:
         enhancer.process(np.zeros(160, np.float32))
     leave.set()
     thread.join()
+
+
+def test_an_enhancer_is_neither_copied_nor_sent_to_another_process(enhancer: sdk.Enhancer) -> None:
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(sdk.UsageError, match="neither copied nor sent to another process"):
+            attempt(enhancer)
+
+
+def test_blocks_may_be_read_into_one_array_again_and_again(enhancer: sdk.Enhancer) -> None:
+    noisy = np.random.default_rng(0).standard_normal((12, 8000)).astype(np.float32) * np.float32(0.1)
+
+    def reused() -> Iterator[np.ndarray]:
+        block = np.empty(8000, np.float32)
+        for part in noisy:
+            block[:] = part
+            yield block
+
+    expected = list(enhancer.enhance_blocks(iter(noisy), warm_start=True))
+    given = list(enhancer.enhance_blocks(reused(), warm_start=True))
+    np.testing.assert_array_equal(np.concatenate(given), np.concatenate(expected))
+
+
+def test_blocks_that_are_none_are_refused(enhancer: sdk.Enhancer) -> None:
+    with pytest.raises(sdk.UsageError, match="blocks of type NoneType: give an iterable"):
+        enhancer.enhance_blocks(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

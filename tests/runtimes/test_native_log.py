@@ -3,6 +3,7 @@
 import os
 import tempfile
 import threading
+import warnings
 
 import pytest
 from pse_sdk.runtimes.native_log import hold_back
@@ -45,6 +46,31 @@ def test_two_threads_at_once_leave_standard_error_where_it_was(capfd: pytest.Cap
     second.join()
     os.write(2, b"still here\n")
     assert capfd.readouterr().err == "still here\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_process_that_is_forked_meanwhile_waits_for_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with hold_back("unwanted"):
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert entered.wait(10)
+    threading.Timer(0.2, leave.set).start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, which is what this is about
+        child = os.fork()  # waits until nobody holds back
+    if not child:
+        with hold_back("unwanted"):
+            os.write(2, b"from the child\n")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join()
+    assert capfd.readouterr().err == "from the child\n"
 
 
 def test_without_a_temporary_file_nothing_is_held_back(
