@@ -138,6 +138,13 @@ def read_transcripts(path: Path) -> dict[str, str]:
 
 
 def _labels(path: Path) -> dict[str, tuple[float | None, str]]:
+    try:
+        return _read_labels(path)
+    except csv.Error as error:
+        raise UsageError(f"{path}: cannot be read ({error}); save it as CSV in UTF-8") from error
+
+
+def _read_labels(path: Path) -> dict[str, tuple[float | None, str]]:
     rows = csv.DictReader(_text(path).splitlines(), skipinitialspace=True)
     rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
     if "name" not in (rows.fieldnames or ()):

@@ -138,7 +138,7 @@ def load_report(path: Path) -> Report:
         return Report(content["title"], labels, variants, content["seconds"], content["made"])
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a report of `pse evaluate --output` ({error})") from error
 
 
@@ -161,7 +161,11 @@ def _variant(content: Mapping[str, Any], items: int) -> Variant:
         weights = np.array(content["weights"].get(key, np.ones(items)), np.float64)
         if not len(numbers) == len(weights) == items or key not in COLUMNS:
             raise ValueError(f"{len(numbers)} values of {key!r} for {items} items")
+        if np.isinf(numbers).any() or not (np.isfinite(weights) & (weights >= 0)).all():
+            raise ValueError(f"a value of {key!r} that no score has")
         columns[key] = Values(numbers, weights)
+    if not isinstance(content["system"], str):
+        raise TypeError("a system without a name")
     return Variant(content["system"], content["depth"], Cost(**content["cost"]), columns)
 
 

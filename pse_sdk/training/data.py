@@ -25,6 +25,7 @@ import soxr
 from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
 from pse_sdk.pcm import must_be_scaled
+from pse_sdk.training.loudness import loudest
 
 SAMPLE_RATE = 16000
 COLUMNS = ("path", "kind", "split", "source", "speaker", "category")
@@ -48,6 +49,7 @@ class Clips:
     def __init__(self, samples: npt.NDArray[np.int16], clips: list[Clip]) -> None:
         self.samples = samples
         self.clips = clips
+        self._loudest: dict[str, float] = {}
         self.by_source: dict[str, list[Clip]] = defaultdict(list)
         self.by_category: dict[str, list[Clip]] = defaultdict(list)
         self.by_speaker: dict[tuple[str, str], list[Clip]] = defaultdict(list)
@@ -70,6 +72,12 @@ class Clips:
     def none(cls) -> Clips:
         """No recordings, for a kind that is not needed."""
         return cls(np.zeros(0, np.int16), [])
+
+    def loudest(self, clip: Clip) -> float:
+        """RMS of the loudest 20 ms or so of a recording."""
+        if clip.path not in self._loudest:
+            self._loudest[clip.path] = loudest(self.read(clip))
+        return self._loudest[clip.path]
 
     def crop(self, rng: np.random.Generator, clip: Clip, length: int) -> npt.NDArray[np.float32]:
         """A random part of a clip; all of it where it is shorter than ``length``."""
@@ -113,14 +121,13 @@ def load_clips(folder: Path, kind: str, split: str, cache: Path | None = None, w
     # Room responses are stored at full scale, of whatever level they came; before, they were not.
     scale = ["full scale"] if kind == "rir" else []
     stem = cache / f"{place}-{_digest([rows, [_version(folder / row['path']) for row in rows], *scale])}"
-    if not stem.with_suffix(".json").exists():
-        _decode(folder, rows, stem, full_scale=bool(scale))
+    if (lengths := _decoded(stem, len(rows))) is None:
+        lengths = _decode(folder, rows, stem, full_scale=bool(scale))
         _delete_others(stem, place)
-    lengths = json.loads(stem.with_suffix(".json").read_text())
     starts = np.concatenate([[0], np.cumsum(lengths)])
     clips = [
         Clip(r["path"], r["source"], r["speaker"], r["category"], int(s), int(n))
-        for r, s, n in zip(rows, starts, lengths, strict=False)
+        for r, s, n in zip(rows, starts[:-1], lengths, strict=True)
     ]
     return Clips(np.memmap(stem.with_suffix(".pcm"), np.int16, "r"), clips)
 
@@ -157,17 +164,30 @@ def _version(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _decode(folder: Path, rows: list[dict[str, str]], stem: Path, full_scale: bool) -> None:
+def _decoded(stem: Path, count: int) -> list[int] | None:
+    """The lengths of the recordings in the cache; None where it is not whole: anybody may empty a cache."""
+    try:
+        lengths = json.loads(stem.with_suffix(".json").read_text())
+        whole = len(lengths) == count and 2 * sum(lengths) == stem.with_suffix(".pcm").stat().st_size
+    except (OSError, TypeError, ValueError):
+        return None
+    return lengths if whole else None
+
+
+def _decode(folder: Path, rows: list[dict[str, str]], stem: Path, full_scale: bool) -> list[int]:
     stem.parent.mkdir(parents=True, exist_ok=True)
     lengths = []
     with write_atomically(stem.with_suffix(".pcm")) as temporary, temporary.open("wb") as file:
         for row in rows:
             samples = _read_int16(folder / row["path"], full_scale)
+            if row["kind"] != "noise" and not samples.any():
+                raise AudioError(f"{folder / row['path']}: is silent; take it out of the index")
             file.write(samples.tobytes())
             lengths.append(len(samples))
     # Written last: its presence says that the samples are complete.
     with write_atomically(stem.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(lengths))
+    return lengths
 
 
 def _delete_others(stem: Path, place: str) -> None:

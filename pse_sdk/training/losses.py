@@ -19,10 +19,10 @@ FLOOR = 1e-6
 
 
 def snr_loss(estimate: Tensor, target: Tensor, noisy: Tensor, ceiling_db: float = 30.0) -> Tensor:
-    """Negative signal-to-distortion ratio in dB, soft-limited to +- ``ceiling_db`` (arXiv 1911.08895, eq. 3).
+    """Negative signal-to-distortion ratio in dB, limited below by ``ceiling_db`` (after arXiv 1911.08895, eq. 3).
 
-    The limit keeps easy items from dominating. A part of the noisy energy stands beside the target's in it, so
-    that silent targets have a loss too: how far the output lies above ``-ceiling_db`` of the input.
+    The limit, of distortion that far below target and input together, keeps easy items from dominating. Silent targets
+    have a loss by the input's part in it: how far the output lies above ``-ceiling_db`` of the input.
     """
     floor = 10 ** (-ceiling_db / 10) * (_energy(target) + _energy(noisy)) + 1e-8
     distortion = _energy(estimate - target)

@@ -152,12 +152,11 @@ class Mixtures(Dataset[Mixture]):
         self.noises = Noises(noise, recipe, Babble(self.utterances))
         self.rooms, self.recipe = rooms, recipe
         self.items, self.seed, self.first = items, seed, first
-        self.dim = voices.dim if voices else 0
-        self.speaker_encoder = voices.encoder if voices else ""
-        self.scenes = None
+        self.dim, self.speaker_encoder, self.scenes = 0, "", None
         if recipe.scene.enrolled > 0:
             if voices is None:
                 raise UsageError("the recipe has scenes with an enrolled voice: give the table of voices (--voices)")
+            self.dim, self.speaker_encoder = voices.dim, voices.encoder
             self.scenes = Scenes(voices, rooms, recipe.scene, recipe.room, recipe.equaliser)
 
     def __len__(self) -> int:

@@ -112,6 +112,8 @@ class Recipe:
         weights = self.head_weights
         if weights and not (min(weights) >= 0 and weights[-1] > 0 and max(weights) < math.inf):
             raise ValueError(f"head_weights = {self.head_weights}: none may be negative, nor the deepest head's 0")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed = {self.seed}: must be below 2^63")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema = {self.ema}: must be at least 0 and below 1")
         if self.model.sample_rate != SAMPLE_RATE:

@@ -40,7 +40,10 @@ def with_remixes(batch: Batch, times: int, recipe: MixingRecipe, generator: torc
 
 
 def _remix(batch: Batch, recipe: MixingRecipe, generator: torch.Generator) -> Batch:
-    """Every noise with another item's speech, at a new SNR and level; items without a noise to exchange stay."""
+    """Every noise with another item's speech, at a new SNR and level; items without a noise to exchange stay.
+
+    The SNR is against all that is wanted: of two who talk to each other, against both, not against one as drawn.
+    """
     device = batch.noisy.device
     chosen = batch.noise.any(dim=1).nonzero()[:, 0]
     order = torch.randperm(len(chosen), generator=generator).to(device)

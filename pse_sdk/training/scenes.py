@@ -107,9 +107,14 @@ class Scenes:
         self, rng: np.random.Generator, voice: tuple[str, str, float], length: int, room: Samples | None
     ) -> Samples:
         sources = sorted(self.voices.of_source)
+        # As often as not from the enrolled voice's own source: recordings of another one are easily told apart. Where
+        # that names nobody, another recording may be of the same voice.
+        own = 0.5
+        if voice[0] in self.voices.unlabelled and len(sources) > 1:
+            sources.remove(voice[0])
+            own = 0.0
         while True:
-            # As often as not from the enrolled voice's own source: recordings of another one are easily told apart.
-            source = voice[0] if rng.random() < 0.5 else sources[rng.integers(len(sources))]
+            source = voice[0] if rng.random() < own else sources[rng.integers(len(sources))]
             others = self.voices.of_source[source]
             other = others[rng.integers(len(others))]
             if other[:2] != voice[:2]:

@@ -9,12 +9,24 @@ import numpy as np
 import soxr
 
 from pse_sdk.errors import UsageError
-from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, gain_to_level, random_equaliser
-from pse_sdk.training.data import SAMPLE_RATE, Clips
+from pse_sdk.training.augment import (
+    Samples,
+    coloured_noise,
+    gain_for_snr,
+    gain_to_level,
+    random_equaliser,
+)
+from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
+from pse_sdk.training.loudness import loudest
 from pse_sdk.training.noise_variety import synthetic_noise, vary
 
 if TYPE_CHECKING:
     from pse_sdk.training.mixing import MixingRecipe
+
+# A crop is tried again so often, until its loudest part is within 25 dB of the recording's; a short one may be a pause.
+CROPS = 8
+FAINTEST = 10 ** (-25 / 20)
+SHORTEST_SPOKEN = SAMPLE_RATE
 
 
 class Utterances:
@@ -38,7 +50,7 @@ class Utterances:
         out = np.zeros(length, np.float32)
         at = 0
         while at < length:
-            piece: Samples = self.clips.crop(rng, clip, int((length - at) * factor) + 1)
+            piece = self._crop(rng, clip, int((length - at) * factor) + 1)
             if factor != 1.0:
                 piece = soxr.resample(piece, SAMPLE_RATE * factor, SAMPLE_RATE, quality="MQ")
             piece = piece[: length - at]
@@ -46,6 +58,15 @@ class Utterances:
             at += len(piece) + int(rng.uniform(0.05, 0.4) * SAMPLE_RATE)
             clip = same_voice[rng.integers(len(same_voice))]
         return out
+
+    def _crop(self, rng: np.random.Generator, clip: Clip, length: int) -> Samples:
+        """A crop in which somebody speaks: of a pause the SNR would make a voice that is to be kept."""
+        piece = self.clips.crop(rng, clip, length)
+        for _ in range(CROPS):
+            if len(piece) < SHORTEST_SPOKEN or loudest(piece) >= FAINTEST * self.clips.loudest(clip):
+                break
+            piece = self.clips.crop(rng, clip, length)
+        return piece
 
 
 class Babble:

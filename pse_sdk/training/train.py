@@ -185,13 +185,16 @@ def _write_recipe(output: Path, recipe: Recipe) -> None:
 def _must_be_of(output: Path, recipe: Recipe) -> None:
     """Raise `UsageError` if the run in ``output`` trains other weights; warn of all else that goes on otherwise."""
     try:
-        begun = json.loads((output / RECIPE).read_text())
-    except (OSError, ValueError) as error:
+        begun = dict(json.loads((output / RECIPE).read_text()))
+        model = dict(begun.pop("model"))
+        if "block" not in model:
+            raise ValueError("it names no model")
+    except (OSError, KeyError, TypeError, ValueError) as error:
         best = output / f"{BEST}.safetensors"
         raise UsageError(f"{output / RECIPE}: cannot be read ({first_line(error)}): what the run trained is not known; "
                          f"begin anew in another folder, --start-from {best}") from error  # fmt: skip
     asked = json.loads(json.dumps(recipe.to_dict()))
-    model, wanted = begun.pop("model"), asked.pop("model")
+    wanted = asked.pop("model")
     changed = [key for key in wanted if key in model and wanted[key] != model[key]]
     if changed:
         raise UsageError(f"{output}: begun with model.{changed[0]} = {model[changed[0]]}, not {wanted[changed[0]]}: "

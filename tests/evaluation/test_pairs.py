@@ -108,6 +108,7 @@ def test_labels_and_words_are_read_with_or_without_endings(folders: tuple[Path, 
         ("snr_db,name,noise\n3\n", "line 2: no name"),
         ("name,SNR\na,3\n", "no column snr_db and none called noise"),
         ("name,noise\na,rain\na.wav,dog\n", "line 3: a.wav was there before"),
+        (f"name,noise\na,{'x' * 200_000}\n", "cannot be read"),
     ],
 )
 def test_wrong_labels_are_told(folders: tuple[Path, Path], tmp_path: Path, labels: str, message: str) -> None:

@@ -67,6 +67,25 @@ def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> Non
         load_report(tmp_path / "gone.json")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("values", [1]), ("values", {"si_sdr": [1e400, 1, 1, 1]}), ("system", ["x"]),
+        ("weights", []), ("weights", {"si_sdr": [-1, 1, 1, 1]}),
+    ],
+)  # fmt: skip
+def test_a_damaged_report_is_refused(report: Report, tmp_path: Path, key: str, value: object) -> None:
+    save_report(report, tmp_path / "r.json")
+    content = json.loads((tmp_path / "r.json").read_text())
+    variant = content["variants"][0]
+    if isinstance(value, dict):  # as many as there are items
+        value = {"si_sdr": (value["si_sdr"] * len(content["items"]))[: len(content["items"])]}
+    variant[key] = value
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="not a report"):
+        load_report(tmp_path / "r.json")
+
+
 def test_gains_are_from_the_unprocessed_and_those_have_none(report: Report) -> None:
     assert "si_sdr_gain" not in summary(report, report.variants[0])
     gain = summary(report, report.variants[1])["si_sdr_gain"]

@@ -151,6 +151,14 @@ def test_an_index_without_a_column_or_with_a_lost_file_is_named(data: Path) -> N
         load_clips(data, "speech", "train", data / "cache")
 
 
+@pytest.mark.parametrize("kind", ["speech", "rir"])
+def test_a_recording_that_is_silent_is_named(data: Path, kind: str) -> None:
+    (data / "index.csv").write_text(",".join(COLUMNS) + f"\nstill.wav,{kind},train,s,,\n")
+    soundfile.write(data / "still.wav", np.zeros(800), 16000)
+    with pytest.raises(AudioError, match=r"still\.wav: is silent; take it out of the index"):
+        load_clips(data, kind, "train", data / "cache")
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

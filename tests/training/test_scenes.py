@@ -86,6 +86,28 @@ def test_one_recording_without_a_name_is_never_enrolled_but_does_interfere(clips
     assert any(share(scene.others, PITCH["wild"]) > 0.5 for scene in scenes)
 
 
+def test_what_is_spoken_is_not_the_recording_that_was_enrolled(clips, voices, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    real = Segment.read
+    monkeypatch.setattr(Segment, "read", lambda self, clips: read.append(self.clip) or real(self, clips))
+    for number in voices.numbers["named", "low", 1.0]:
+        alone = Voices(voices.clips, voices.segments, voices.embeddings.copy(), ("wild",))
+        alone.embeddings[number] = 7  # tells which one was enrolled
+        for seed in range(12):
+            read.clear()
+            scene = draw(clips, alone, seed, interferer=0)
+            assert scene.embedding[0] != 7 or alone.segments[number].clip not in read
+
+
+def test_who_is_enrolled_from_a_source_without_names_is_not_interfered_with_by_it(clips) -> None:
+    segments = cut(clips[0], (1.0,))
+    embeddings = np.ones((len(segments), 1, 2), np.float32)
+    voices = Voices(clips[0], [*segments, *segments], np.concatenate([embeddings] * 2), ("named",))
+    for seed in range(20):
+        scene = draw(clips, voices, seed, speech_weights={"named": 1.0})
+        assert share(scene.others, PITCH["wild"]) > 0.9
+
+
 @pytest.mark.parametrize("sir", [-5.0, 10.0])
 def test_others_have_the_sir_asked_for(clips, voices, sir: float) -> None:
     scene = draw(clips, voices, 1, sir_db=(sir, sir))

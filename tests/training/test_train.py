@@ -334,9 +334,10 @@ def test_a_run_goes_on_as_it_began_or_says_what_is_other(run: Run, tmp_path: Pat
             run("a", "steps=8", setting, resume=True)
     recipe = tmp_path / "a" / "recipe.json"
     kept = recipe.read_text()
-    recipe.write_text(kept[:40])
-    with pytest.raises(UsageError, match=r"recipe\.json: cannot be read .*--start-from"):
-        run("a", "steps=8", "batch=3", "seed=9", resume=True)
+    for damaged in (kept[:40], "{}", "[]", "3", '{"model": 3}', '{"model": {}}'):
+        recipe.write_text(damaged)
+        with pytest.raises(UsageError, match=r"recipe\.json: cannot be read .*--start-from"):
+            run("a", "steps=8", "batch=3", "seed=9", resume=True)
     recipe.write_text(kept)
     last = tmp_path / "a" / "last.ckpt"
     assert not last.with_suffix(".new").exists()

@@ -58,6 +58,17 @@ def test_a_recording_that_was_edited_in_place_is_decoded_anew_and_the_old_sample
     assert len(list(tmp_path.glob("speech-valid-*"))) == 2  # samples and lengths
 
 
+@pytest.mark.parametrize("lost", [".pcm", ".json"])
+def test_what_somebody_took_from_the_cache_is_decoded_anew(folder: Path, tmp_path: Path, lost: str) -> None:
+    before = load_clips(folder, "speech", "valid", tmp_path)
+    (path,) = tmp_path.glob(f"*{lost}")
+    for damage in (path.unlink, lambda: path.write_bytes(b"[1]")):
+        damage()
+        clips = load_clips(folder, "speech", "valid", tmp_path)
+        assert clips.clips == before.clips
+        np.testing.assert_array_equal(clips.read(clips.clips[1]), before.read(before.clips[1]))
+
+
 def test_clips_travel_to_other_processes_by_name(folder: Path, tmp_path: Path) -> None:
     clips = load_clips(folder, "noise", "train", tmp_path)
     sent = pickle.dumps(clips)
@@ -267,6 +278,22 @@ def test_the_waveform_loss_is_the_negative_snr() -> None:
     noise = torch.randn(1, 16000)
     noise *= target.norm() / noise.norm() * 10 ** (-10 / 20)
     assert snr_loss(target + noise, target, target + noise).item() == pytest.approx(-10, abs=0.1)
+
+
+def test_of_a_silent_target_the_loss_is_how_far_the_output_lies_above_a_thousandth_of_the_input() -> None:
+    noisy, silent = torch.randn(1, 16000), torch.zeros(1, 16000)
+    assert snr_loss(noisy, silent, noisy).item() == pytest.approx(30, abs=0.1)
+    assert snr_loss(silent, silent, noisy).item() == pytest.approx(0, abs=0.1)
+
+
+def test_over_suppression_counts_what_is_missing_and_not_what_is_left_in() -> None:
+    target = spectrum(torch.randn(1, 4000))
+    for estimate, dearer in ((0.5 * target, True), (2 * target, False)):
+        plain, weighted = (
+            compressed_spectral_loss(estimate, target, over_suppression=weight).item() for weight in (0.0, 1.0)
+        )
+        assert (weighted > 1.2 * plain) == dearer
+        assert weighted >= plain
 
 
 def test_the_spectral_loss_is_zero_only_for_the_target() -> None:

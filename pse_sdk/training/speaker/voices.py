@@ -16,11 +16,14 @@ from pse_sdk.files import write_atomically
 from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 from pse_sdk.training.data import Clips, data_folder, holds, load_clips
+from pse_sdk.training.loudness import loudest
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
 from pse_sdk.training.speaker.segments import SPEEDS, Segment, by_voice, cut
 
-# Below it a segment holds no voice.
+# A segment holds no voice if it is below this, or if its loudest part is 20 dB below its recording's: some recordings
+# end in seconds of near silence.
 QUIETEST_RMS = 1e-4
+FAINTEST = 0.1
 
 
 class Voices:
@@ -41,7 +44,7 @@ class Voices:
         unlabelled: Sequence[str] = (),
         encoder: str = "",
     ) -> None:
-        self.encoder = encoder
+        self.encoder, self.unlabelled = encoder, unlabelled
         self.clips, self.segments, self.embeddings = clips, segments, embeddings
         self.dim = embeddings.shape[2]
         heard = np.any(embeddings != 0, axis=(1, 2))
@@ -101,7 +104,8 @@ def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copi
         embeddings = np.zeros((len(segments), copies, runtime.description.dim), np.float32)
         for i, segment in enumerate(track(segments, f"embedding {split}")):
             x = segment.read(speech)
-            if np.sqrt(np.mean(x**2)) < QUIETEST_RMS:
+            whole = speech.loudest(speech.clips[segment.clip])
+            if np.sqrt(np.mean(x**2)) < QUIETEST_RMS or loudest(x) < FAINTEST * whole:
                 continue
             for copy in range(copies):
                 rng = np.random.default_rng([seed, i, copy])

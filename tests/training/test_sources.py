@@ -1,0 +1,65 @@
+"""One speaker's utterances: somebody speaks in every crop, and only one."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from pse_sdk.training.data import Clips, load_clips
+from pse_sdk.training.loudness import loudest
+from pse_sdk.training.mixing import MixingRecipe, Mixtures
+from pse_sdk.training.sources import Utterances
+
+RATE = 16000
+PITCH = {"a": 300.0, "b": 1000.0, "c": 3000.0}
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Three recordings under one name: 2 s of a tone, then 4 s of next to nothing."""
+    root = tmp_path_factory.mktemp("tones")
+    rows = []
+    t = np.arange(2 * RATE) / RATE
+    for name, pitch in PITCH.items():
+        samples = 1e-4 * np.random.default_rng(0).standard_normal(6 * RATE)
+        samples[: 2 * RATE] += 0.3 * np.sin(2 * np.pi * pitch * t)
+        soundfile.write(root / f"{name}.wav", samples, RATE)
+        rows.append({"path": f"{name}.wav", "kind": "speech", "split": "train", "source": "s", "speaker": "many",
+                     "category": ""})  # fmt: skip
+    with (root / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return load_clips(root, "speech", "train", tmp_path_factory.mktemp("cache"))
+
+
+def test_a_crop_in_which_nobody_speaks_is_drawn_again(speech: Clips) -> None:
+    utterances = Utterances(speech, MixingRecipe(speed=0))
+    drawn = [utterances.draw(np.random.default_rng(seed), RATE * 3 // 2) for seed in range(60)]
+    # By chance 5 of 9 crops of 1.5 s would hold next to nothing; nine in a row hardly ever do.
+    assert sum(loudest(x) < 0.01 for x in drawn) <= 2
+
+
+@pytest.mark.parametrize(("unlabelled", "voices"), [((), {1, 2, 3}), (("s",), {1})])
+def test_where_names_say_nothing_every_recording_is_a_voice_of_its_own(
+    speech: Clips, unlabelled: tuple[str, ...], voices: set[int]
+) -> None:
+    utterances = Utterances(speech, MixingRecipe(speed=0, unlabelled=unlabelled))
+    heard = set()
+    for seed in range(12):
+        power = np.abs(np.fft.rfft(utterances.draw(np.random.default_rng(seed), 30 * RATE))) ** 2
+        around = [power[int(30 * pitch) - 60 : int(30 * pitch) + 60].sum() for pitch in PITCH.values()]
+        heard.add(sum(x > 0.01 * max(around) for x in around))
+    assert heard <= voices
+    assert max(heard) == max(voices)
+
+
+def test_a_band_limit_reaches_what_is_heard_and_what_is_wanted(speech: Clips) -> None:
+    recipe = MixingRecipe(
+        seconds=1.0, band_limit=1.0, equaliser=0, room=0, silent=0, clean=1, speed=0, speech_weights={}
+    )
+    mixtures = Mixtures(speech, speech, Clips.none(), recipe, 30, 0)
+    for i in range(30):
+        item = mixtures[i]
+        np.testing.assert_allclose(item.noisy, np.clip(item.target, -1, 1), atol=1e-5)
