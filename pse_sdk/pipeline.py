@@ -13,7 +13,7 @@ from pse_sdk.guard import check_output
 from pse_sdk.level import InputLevel
 from pse_sdk.offset import InputOffset
 from pse_sdk.runtimes.base import Runtime
-from pse_sdk.silence import LONG_SILENCE_S, Rest, SpeechDetector
+from pse_sdk.silence import FADED, LONG_SILENCE_S, Rest, SpeechDetector
 from pse_sdk.streaming import TINY, Framer, OverlapAdd, RateAdapter
 
 Float32 = npt.NDArray[np.float32]
@@ -54,6 +54,8 @@ class Pipeline:
         self._level = InputLevel()
         self._speech = SpeechDetector()
         self._hop_s = d.hop_seconds
+        # Of other blocks a part of the state is no less of the same: the samples and statistics that they go on from.
+        self._fades = d.architecture.get("block") == "e3net"
         self._heard = 1  # whose head was heard in the last frame
         self._silent = 0  # frames of digital silence before this one
         self.resting = False
@@ -103,8 +105,8 @@ class Pipeline:
         """Enhance the frame at hand, with ``rest`` (where given) in pauses; ``pinned`` if the app chose the depth.
 
         States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
-        pause. A rise in depth waits for the onset. After long digital silence the model begins anew. `pse_sdk.silence`
-        has what was measured.
+        pause. A rise in depth waits for the onset. After long digital silence most of what the model knew is forgotten.
+        `pse_sdk.silence` has what was measured.
 
         Raises
         ------
@@ -115,7 +117,7 @@ class Pipeline:
         if rest and depth and not self._window.any():
             return self._skip(wet, rest)
         if self._silent * self._hop_s >= LONG_SILENCE_S:
-            self._begin_anew()
+            self._come_back()
         self._silent = 0
         self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
         if rest and self.resting:
@@ -154,7 +156,11 @@ class Pipeline:
         share = wet if self._heard else 0.0
         return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, share), 0, self._heard, True)
 
-    def _begin_anew(self) -> None:
-        """All states from zero, and any depth heard at once, as at the start of a stream."""
-        self._change.reset()
+    def _come_back(self) -> None:
+        """After long silence: the states fade where they are an LSTM's, else they begin from zero."""
         self._speech.quiet = 0
+        if self._fades:
+            hidden, cell = self.stream.states()
+            self.stream.set_states(FADED * hidden, FADED * cell)
+        else:
+            self._change.reset()

@@ -8,12 +8,13 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from pse_sdk.exporters.onnx import export_onnx
 
 import pse_sdk as sdk
 from pse_sdk.level import level_db
 from pse_sdk.load import Clocks
-from pse_sdk.silence import LEAST_DB, RANGE_DB, SUPPRESSED_DB, SpeechDetector
-from tests.conftest import cut, plain
+from pse_sdk.silence import FADED, LEAST_DB, LONG_SILENCE_S, RANGE_DB, SUPPRESSED_DB, SpeechDetector
+from tests.conftest import CONFIGS, cut, make_stack, plain
 
 Make = Callable[..., np.ndarray]
 HOP = 160
@@ -140,15 +141,52 @@ def test_states_wait_while_there_is_digital_silence(
 @given(
     seconds=st.floats(0.6, 1.5), depth=st.integers(1, 3), sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4)
 )
-def test_after_long_digital_silence_the_model_begins_anew(
+def test_after_long_digital_silence_most_is_forgotten(
     tiny_model: Path, seconds: float, depth: int, sizes: list[int]
+) -> None:
+    """As a stream whose states are scaled by hand at the end of the silence."""
+    signal = np.concatenate([plain(30, seed=1), np.zeros(int(seconds * 100) * HOP, np.float32), plain(30, seed=2)])
+    enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
+    out = np.concatenate([*(enhancer.process(block) for block in cut(signal, sizes)), enhancer.flush()])
+    by_hand = sdk.Enhancer(model=tiny_model)
+    by_hand.set_depth(depth)
+    stream, silent = by_hand._pipeline.stream, 0
+    real = stream.step
+
+    def step(window: np.ndarray, depth: int, head: int) -> np.ndarray:
+        nonlocal silent
+        if not window.any():
+            silent += 1
+            return np.zeros_like(window)
+        if silent * HOP >= LONG_SILENCE_S * 16000:
+            stream.set_states(*(FADED * state for state in stream.states()))
+        silent = 0
+        return real(window, depth, head)
+
+    stream.step = step  # type: ignore[method-assign]
+    expected = np.concatenate([by_hand.process(signal), by_hand.flush()])
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def convolutional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "conv.onnx"
+    export_onnx(make_stack(CONFIGS["e3net-16k"].replace(block="convtasnet")), path, name="conv", precision="fp32")
+    return path
+
+
+@given(
+    seconds=st.floats(0.6, 1.5), depth=st.integers(1, 3), sizes=st.lists(st.integers(1, 700), min_size=1, max_size=4)
+)
+def test_after_long_digital_silence_a_convolutional_model_begins_anew(
+    convolutional: Path, seconds: float, depth: int, sizes: list[int]
 ) -> None:
     before, after = plain(30, seed=1), plain(30, seed=2)
     silence = np.zeros(int(seconds * 100) * HOP, np.float32)
-    enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
+    enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=convolutional, clocks=IDLE)
     signal = np.concatenate([before, silence, after])
     out = np.concatenate([*(enhancer.process(block) for block in cut(signal, sizes)), enhancer.flush()])
-    new = sdk.Enhancer(model=tiny_model)
+    new = sdk.Enhancer(model=convolutional)
     new.set_depth(depth)
     np.testing.assert_allclose(out[enhancer.latency + len(before) + len(silence) :], new.enhance(after), atol=1e-6)
 
