@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pse_sdk.controller import Load
 
@@ -65,7 +66,6 @@ class FrameStatistics:
         self._block = 0
         self._frames = self._misses = self._changes = self._replaced = self._resting = self._late_starts = 0
         self._last_depth: int | None = None
-        np.quantile(self._wall[:1], 0.5)  # the first one imports for milliseconds, and no stream has those to spare
 
     def add_block(self, audio_s: float, wall_s: float, cpu_s: float) -> None:
         """A block of ``audio_s`` seconds, which took so much time from its arrival to its return."""
@@ -94,7 +94,7 @@ class FrameStatistics:
         at_depth = self._frames_at_depth.copy()  # another thread may be counting
         frames = int(at_depth.sum())
         recent = min(frames, RECENT)
-        quantiles = np.quantile(self._wall[:recent], [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
+        quantiles = _quantiles(self._wall[:recent], [0.5, 0.95, 0.99]) * 1e3 if recent else np.zeros(3)
         audio_s, wall_s, cpu_s = self._blocks.sum(1)
         depths = np.arange(len(at_depth))
         return Stats(
@@ -118,3 +118,10 @@ class FrameStatistics:
             last_fault=last_fault,
             load=load,
         )
+
+
+def _quantiles(values: npt.NDArray[np.float64], shares: list[float]) -> npt.NDArray[np.float64]:
+    """As `numpy.quantile`, which at its first call imports for milliseconds: a stream has none to spare."""
+    places = np.array(shares) * (len(values) - 1)
+    found: npt.NDArray[np.float64] = np.interp(places, np.arange(len(values)), np.sort(values))
+    return found

@@ -99,6 +99,11 @@ class StackConfig:
     def replace(self, **changes: object) -> StackConfig:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
+    def differing(self, other: StackConfig) -> list[str]:
+        """The keys in which two configs differ."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [key for key in mine if mine[key] != theirs[key]]
+
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
 

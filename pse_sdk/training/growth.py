@@ -24,15 +24,15 @@ def begin_with(stack: BloomStack, path: Path) -> int:
     Raises `UsageError` where the file is of another model; only a speaker input may be missing.
     """
     trained, _ = load_stack(path)
-    done, begun, wanted = trained.config.blocks, trained.config.to_dict(), stack.config.to_dict()
+    done, begun, wanted = trained.config.blocks, trained.config, stack.config
     if done > stack.config.blocks:
         raise UsageError(f"{path}: has {done} blocks, the recipe's model {stack.config.blocks}")
-    other = [key for key in wanted if begun[key] != wanted[key] and key not in MAY_DIFFER]
-    if begun["speaker_dim"] not in (0, wanted["speaker_dim"]):
+    other = [key for key in wanted.differing(begun) if key not in MAY_DIFFER]
+    if begun.speaker_dim not in (0, wanted.speaker_dim):
         other.append("speaker_dim")
     if other:
-        raise UsageError(f"{path}: weights of another model than the recipe's: {other[0]} = {begun[other[0]]}, not "
-                         f"{wanted[other[0]]}")  # fmt: skip
+        theirs, ours = (getattr(config, other[0]) for config in (begun, wanted))
+        raise UsageError(f"{path}: weights of another model than the recipe's: {other[0]} = {theirs}, not {ours}")
     stack.load_state_dict(trained.state_dict(), strict=False)
     _grow(stack, done)
     return done

@@ -39,10 +39,9 @@ def average(files: Sequence[Path], shares: Sequence[float], output: Path) -> Blo
     fullest = max(stacks, key=lambda stack: len(stack.state_dict()))
     states = [stack.state_dict() for stack in stacks]
     for file, stack, state in zip(files, stacks, states, strict=True):
-        mine, theirs = stack.config.to_dict(), fullest.config.to_dict()
-        if other := [key for key in mine if mine[key] != theirs[key] and key not in MAY_DIFFER]:
-            raise UsageError(f"{file}: another model than the other files': {other[0]} = {mine[other[0]]}, not "
-                             f"{theirs[other[0]]}")  # fmt: skip
+        if other := [key for key in stack.config.differing(fullest.config) if key not in MAY_DIFFER]:
+            mine, theirs = (getattr(config, other[0]) for config in (stack.config, fullest.config))
+            raise UsageError(f"{file}: another model than the other files': {other[0]} = {mine}, not {theirs}")
         foreign = [
             k for k, v in state.items() if k not in fullest.state_dict() or v.shape != fullest.state_dict()[k].shape
         ]
