@@ -18,12 +18,13 @@ def embed_voices(
         Path | None, typer.Option(help="Speaker encoder (.onnx); the one that came with the package if none.")
     ] = None,
     copies: Annotated[int, typer.Option(min=1, help="Damaged copies of each segment to embed.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Embed every voice of the training data, as a poor microphone would have recorded it."""
     try:
-        from pse_sdk.training.speaker.voices import embed_all
+        from pse_sdk.training.speaker.embedding import embed_all
     except ImportError as error:
         raise not_importable("training", error, "train") from None
-    embed_all(data, output, encoder, copies)
+    embed_all(data, output, encoder, copies, jobs=jobs)
     say = Console(stderr=True, soft_wrap=True, highlight=False).print
     say(f"wrote {output / 'train.npz'} and {output / 'valid.npz'}", markup=False)

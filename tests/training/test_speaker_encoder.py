@@ -20,10 +20,11 @@ from pse_sdk.training.data import Clips, load_clips
 from pse_sdk.training.recipe import load_encoder_recipe
 from pse_sdk.training.speaker import teacher
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
+from pse_sdk.training.speaker.embedding import embed_all
 from pse_sdk.training.speaker.segments import cut
 from pse_sdk.training.speaker.teacher import Reduction, start_from_teacher
 from pse_sdk.training.speaker.train import DamagedVoices, EncoderRecipe, train_encoder
-from pse_sdk.training.speaker.voices import embed_all, load_voices
+from pse_sdk.training.speaker.voices import load_voices
 from tests.conftest import voice
 
 SETTINGS = ("steps=4", "batch=2", "source_weights={}", "seconds=[1.1, 1.3]", "warmup_steps=2")
@@ -81,6 +82,8 @@ def test_an_encoder_is_trained_exported_and_embeds_voices_as_torch_does(
     onnx = weights.with_suffix(".onnx")
     export_speaker_encoder(encoder, onnx, name="tiny", training=training)
     embed_all(folder, tmp_path / "voices", onnx)
+    embed_all(folder, tmp_path / "two", onnx, jobs=2)
+    assert (tmp_path / "voices" / "train.npz").read_bytes() == (tmp_path / "two" / "train.npz").read_bytes()
     speech = load_clips(folder, "speech", "valid")
     voices = load_voices(tmp_path / "voices" / "valid.npz", speech, ())
     assert len(voices.numbers) == 2

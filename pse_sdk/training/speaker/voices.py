@@ -1,4 +1,4 @@
-"""Embeddings of all training voices, made once before a conditioned stack is trained."""
+"""The table of voices that a conditioned stack is trained with: segments of recordings, and their embeddings."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import track
 
 from pse_sdk.errors import AudioError
 from pse_sdk.files import write_atomically
-from pse_sdk.runtimes.bundled import speaker_encoder_path
-from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
-from pse_sdk.training.data import Clips, data_folder, holds, load_clips
-from pse_sdk.training.loudness import loudest
-from pse_sdk.training.speaker.damage import Damage, DamageRecipe
-from pse_sdk.training.speaker.segments import SPEEDS, Segment, by_voice, cut
-
-# A segment holds no voice if it is below this, or if its loudest part is 20 dB below its recording's: some recordings
-# end in seconds of near silence.
-QUIETEST_RMS = 1e-4
-FAINTEST = 0.1
+from pse_sdk.training.data import Clips
+from pse_sdk.training.speaker.segments import Segment, by_voice
 
 
 class Voices:
@@ -87,35 +77,3 @@ def load_voices(path: Path, clips: Clips, unlabelled: Sequence[str]) -> Voices:
         raise AudioError(f"{path}: was made of other recordings; run `pse embed-voices` again")
     segments = [Segment(int(c), int(s), int(n), float(speed)) for c, s, n, speed in rows]
     return Voices(clips, segments, embeddings, unlabelled, about["encoder"])
-
-
-def embed_all(data: Path | None, output: Path, encoder: Path | None = None, copies: int = 1, seed: int = 0) -> None:
-    """Write ``train.npz`` and ``valid.npz``: every segment's embedding, ``copies`` times, each damaged differently.
-
-    The encoder that came with the package is used if none is given.
-    """
-    folder = data_folder(data)
-    output.mkdir(parents=True, exist_ok=True)
-    runtime = SpeakerEncoderRuntime(encoder or speaker_encoder_path())
-    # Both are loaded before the minutes of embedding: what is missing is said at once.
-    loaded = {split: (load_clips(folder, "speech", split), _damage(folder, split)) for split in ("train", "valid")}
-    for split, (speech, damage) in loaded.items():
-        segments = cut(speech, SPEEDS if split == "train" else (1.0,))
-        embeddings = np.zeros((len(segments), copies, runtime.description.dim), np.float32)
-        for i, segment in enumerate(track(segments, f"embedding {split}")):
-            x = segment.read(speech)
-            whole = speech.loudest(speech.clips[segment.clip])
-            if np.sqrt(np.mean(x**2)) < QUIETEST_RMS or loudest(x) < FAINTEST * whole:
-                continue
-            for copy in range(copies):
-                rng = np.random.default_rng([seed, i, copy])
-                embeddings[i, copy] = runtime.embed(damage.apply(rng, x))
-        voices = Voices(speech, segments, embeddings, encoder=runtime.description.identity)
-        voices.save(output / f"{split}.npz")
-
-
-def _damage(folder: Path, split: str) -> Damage:
-    noise = load_clips(folder, "noise", split)
-    if holds(folder, "rir", split):
-        return Damage(noise, load_clips(folder, "rir", split), DamageRecipe())
-    return Damage(noise, Clips.none(), DamageRecipe(room=0))
