@@ -51,3 +51,25 @@ def test_recolouring_changes_the_spectrum_and_not_the_timing() -> None:
     assert np.argmax(np.abs(coloured)) == SECOND // 2
     gains = 20 * np.log10(np.abs(np.fft.rfft(coloured))[100:])
     assert gains.std() > 2
+
+
+def test_varied_noise_runs_at_half_to_double_speed() -> None:
+    pitches = []
+
+    def tone(length: int) -> Samples:
+        return np.sin(2 * np.pi * 1000 * np.arange(length) / SECOND).astype(np.float32)
+
+    for seed in range(60):
+        spectrum = np.abs(np.fft.rfft(noise_variety.vary(np.random.default_rng(seed), tone, SECOND)))
+        pitches.append(np.argmax(spectrum))
+    assert 450 < min(pitches) < 600
+    assert 1700 < max(pitches) < 2100
+    assert 850 < np.median(pitches) < 1200
+
+
+def test_swelling_changes_the_loudness_over_time_and_nothing_within_20_ms() -> None:
+    steady = np.ones(20 * SECOND, np.float32)
+    gains = [20 * np.log10(noise_variety.swelling(np.random.default_rng(seed), steady)) for seed in range(10)]
+    assert np.std(gains) == pytest.approx(6.5, abs=1.5)  # 8 dB at the knots, less between them
+    # From one knot to the next, 50 ms later at the least, hardly ever by more than 35 dB.
+    assert max(np.abs(np.diff(gain[::320])).max() for gain in gains) < 25

@@ -115,6 +115,26 @@ def test_others_have_the_sir_asked_for(clips, voices, sir: float) -> None:
     assert measured == pytest.approx(sir, abs=0.1)
 
 
+def test_a_third_voice_is_0_to_6_db_weaker_than_the_second_and_within_the_sir(clips, voices, monkeypatch) -> None:
+    drawn: list[np.ndarray] = []
+    interferer = Scenes._interferer
+
+    def listen(self, *arguments):
+        drawn.append(interferer(self, *arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(Scenes, "_interferer", listen)
+    weaker = []
+    for seed in range(40):
+        drawn.clear()
+        scene = draw(clips, voices, seed, second_interferer=1, sir_db=(3, 3))
+        assert 10 * np.log10(np.mean(scene.heard**2) / np.mean(scene.others**2)) == pytest.approx(3, abs=0.1)
+        (second, third), *_ = np.linalg.lstsq(np.stack(drawn, axis=1), scene.others, rcond=None)
+        weaker.append(20 * np.log10(second * np.std(drawn[0]) / (third * np.std(drawn[1]))))
+    assert -0.2 < min(weaker) < 1
+    assert 5 < max(weaker) < 6.2
+
+
 def test_an_absent_target_is_silent_while_others_talk(clips, voices) -> None:
     scene = draw(clips, voices, 2, absent=1)
     assert not scene.target.any()

@@ -9,7 +9,7 @@ import soundfile
 from pse_sdk.training.data import Clips, load_clips
 from pse_sdk.training.loudness import loudest
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
-from pse_sdk.training.sources import Utterances
+from pse_sdk.training.sources import Babble, Noises, Utterances
 
 RATE = 16000
 PITCH = {"a": 300.0, "b": 1000.0, "c": 3000.0}
@@ -32,6 +32,27 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Clips:
         writer.writeheader()
         writer.writerows(rows)
     return load_clips(root, "speech", "train", tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """A tone of each pitch, 3 s, every one a category."""
+    root = tmp_path_factory.mktemp("noise")
+    rows = []
+    for name, pitch in PITCH.items():
+        soundfile.write(root / f"{name}.wav", 0.3 * np.sin(2 * np.pi * pitch * np.arange(3 * RATE) / RATE), RATE)
+        rows.append({"path": f"{name}.wav", "kind": "noise", "split": "train", "source": "s", "speaker": "",
+                     "category": name})  # fmt: skip
+    with (root / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return load_clips(root, "noise", "train", tmp_path_factory.mktemp("cache"))
+
+
+def never() -> Babble:
+    """For recipes without babble: drawing it fails."""
+    return Babble(None)  # type: ignore[arg-type]
 
 
 def test_a_crop_in_which_nobody_speaks_is_drawn_again(speech: Clips) -> None:
@@ -63,3 +84,37 @@ def test_a_band_limit_reaches_what_is_heard_and_what_is_wanted(speech: Clips) ->
     for i in range(30):
         item = mixtures[i]
         np.testing.assert_allclose(item.noisy, np.clip(item.target, -1, 1), atol=1e-5)
+
+
+def pitch_of(x: np.ndarray) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(x * np.hanning(len(x)), 10 * len(x)))) * RATE / (10 * len(x)))
+
+
+@pytest.mark.parametrize("speed", [0.0, 1.0])
+def test_speech_is_played_up_to_a_tenth_slower_or_faster(speech: Clips, speed: float) -> None:
+    utterances = Utterances(speech, MixingRecipe(speed=speed, unlabelled=("s",)))
+    factors = []
+    for seed in range(60):
+        x = utterances.draw(np.random.default_rng(seed), RATE)
+        if np.std(x) < 0.1:
+            continue  # mostly pauses: even nine crops can be that
+        factors.append(min((pitch_of(x) / pitch for pitch in PITCH.values()), key=lambda f: abs(np.log(f))))
+    if speed:
+        assert 0.895 < min(factors) < 0.92
+        assert 1.08 < max(factors) < 1.105
+    else:
+        np.testing.assert_allclose(factors, 1, atol=0.01)
+
+
+def test_a_second_noise_is_0_to_12_db_weaker(noise: Clips) -> None:
+    both = Noises(noise, MixingRecipe(second_noise=1, coloured_noise=0, equaliser=0), never())
+    weaker = []
+    for seed in range(60):
+        x = both.draw(np.random.default_rng(seed), RATE)
+        power = np.abs(np.fft.rfft(x)) ** 2
+        levels = sorted(power[int(pitch) - 5 : int(pitch) + 5].sum() for pitch in PITCH.values())
+        if levels[1] > 1e-6 * levels[2]:  # else twice the same
+            weaker.append(10 * np.log10(levels[2] / levels[1]))
+    assert len(weaker) > 20
+    assert 0 <= min(weaker) < 1
+    assert 11 < max(weaker) < 12.1
