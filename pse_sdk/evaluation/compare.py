@@ -13,8 +13,9 @@ from pse_sdk.evaluation.items import Label
 from pse_sdk.evaluation.report import DIGITS, Report, Variant
 
 # By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
+# STOI leaves silent frames out: of a frame at its limit one machine makes speech, another none (0.004 was seen).
 SAME_WITHIN = {
-    "si_sdr": 0.05, "pesq": 0.02, "stoi": 0.002, "tsos": 0.2,
+    "si_sdr": 0.05, "pesq": 0.02, "stoi": 0.01, "tsos": 0.2,
     "dnsmos_sig": 0.02, "dnsmos_bak": 0.02, "dnsmos_ovrl": 0.02, "wer": 2.0,
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Reports: JSON and back, groups, tables, differences, and the picture."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -125,6 +126,20 @@ def test_an_earlier_report_is_compared_system_by_system(report: Report) -> None:
     rows = differences_between(report, changed(report, "good", -0.5))
     assert [row.columns["si_sdr"].mean for row in rows] == pytest.approx([0.5, 0.5, 0])
     assert [row.columns["si_sdr"].sign for row in rows] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(("off", "same"), [(0.004, True), (0.02, False)])
+def test_a_frame_at_the_limit_of_stoi_makes_no_other_recording(report: Report, off: float, same: bool) -> None:
+    columns = [v.columns | {"stoi": v.columns["si_sdr"]} for v in report.variants]
+    one = dataclasses.replace(
+        report, variants=tuple(dataclasses.replace(v, columns=c) for v, c in zip(report.variants, columns, strict=True))
+    )
+    first = columns[0]["stoi"]
+    moved = first._replace(values=first.values + off * (np.arange(len(first.values)) == 3))
+    unprocessed = dataclasses.replace(one.variants[0], columns=columns[0] | {"stoi": moved})
+    other = dataclasses.replace(one, variants=(unprocessed, *one.variants[1:]))
+    with contextlib.nullcontext() if same else pytest.raises(UsageError, match="stoi of the unprocessed ones"):
+        assert differences_between(one, other)
 
 
 def test_reports_of_other_items_are_not_compared(report: Report) -> None:
