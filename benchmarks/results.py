@@ -2,7 +2,6 @@
 
 (cd pse_sdk/assets; pse evaluate small=small.onnx small.tflite --output ../../docs/quality.json)
 pse evaluate small --warm-start --output docs/warm-start.json
-pse evaluate small --warm-start --both-ways --output docs/both-ways.json
 python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --items 15 \\
@@ -52,7 +51,7 @@ def main() -> None:
         *(part for sheet in (overview(quality), *breakdowns(quality)) for part in (sheet.to_markdown(), "")),
         "![A noisy recording and the output of every depth](spectrogram.png)",
         "",
-        *_recordings(quality),
+        *_warm_start(quality),
         *_others(),
         "## Speed",
         "",
@@ -75,11 +74,12 @@ def main() -> None:
     print(f"wrote {DOCS / 'results.md'}")
 
 
-def _recordings(quality: Report) -> list[str]:
-    if not (DOCS / "warm-start.json").is_file():
+def _warm_start(quality: Report) -> list[str]:
+    path = DOCS / "warm-start.json"
+    if not path.is_file():
         return []
-    warm = load_report(DOCS / "warm-start.json")
-    page = [
+    report = load_report(path)
+    return [
         "## Recordings",
         "",
         "What stands above is what a live stream hears. A recording can be known before it is enhanced: `pse enhance`, "
@@ -87,26 +87,12 @@ def _recordings(quality: Report) -> list[str]:
         "([robustness.md](robustness.md#the-first-seconds)). The same mixtures so, all of which are 5 s long: of "
         "longer recordings only the beginning gains.",
         "",
-        overview(warm).to_markdown(),
+        overview(report).to_markdown(),
         "",
         "*Earlier* is the live stream of [Quality](#quality), the same model without a warm start; here it runs in "
         "LiteRT, there in ONNX Runtime, which differ by 0.02 dB and 0.004 in PESQ at most.",
         "",
-        differences(differences_between(warm, quality)).to_markdown(),
-        "",
-    ]
-    if not (DOCS / "both-ways.json").is_file():
-        return page
-    both = load_report(DOCS / "both-ways.json")
-    return [
-        *page,
-        "And enhanced from its end to its beginning too (`--both-ways`, "
-        "[robustness.md](robustness.md#from-both-ends)), in twice the time; *earlier* is the table above, from the "
-        "beginning alone.",
-        "",
-        overview(both).to_markdown(),
-        "",
-        differences(differences_between(both, warm)).to_markdown(),
+        differences(differences_between(report, quality)).to_markdown(),
         "",
     ]
 

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.both_ways import BothWays
 from pse_sdk.controller import Load
 from pse_sdk.costs import expected_costs
 from pse_sdk.depth_policy import DepthPolicy
@@ -103,9 +102,7 @@ class Enhancer(Personal):
 
     # ---- whole recordings
 
-    def enhance(
-        self, noisy: AnyAudio, sample_rate: int | None = None, *, warm_start: bool = False, both_ways: bool = False
-    ) -> AnyAudio:
+    def enhance(self, noisy: AnyAudio, sample_rate: int | None = None, *, warm_start: bool = False) -> AnyAudio:
         """Enhance a whole recording; the state of a running stream is not touched.
 
         While a stream must not miss a deadline, let another `Enhancer` do it: a model runs one frame at a time, and
@@ -117,7 +114,6 @@ class Enhancer(Personal):
         sample_rate : of the recording, 8000 to 192000 Hz; the Enhancer's own if None
         warm_start : hear the first 5 s once before they are enhanced, as `pse enhance` does: the beginning of the
             recording comes out cleaner. Without it the output is that of a live stream, which cannot look ahead
-        both_ways : enhance it from its end to its beginning too, and take the mean: less noise, in twice the time
 
         Returns
         -------
@@ -125,16 +121,11 @@ class Enhancer(Personal):
         that the profile allows, or the pinned one.
         """
         noisy = np.asarray(noisy)
-        blocks = list(self.enhance_blocks([noisy], sample_rate, warm_start=warm_start, both_ways=both_ways))
+        blocks = list(self.enhance_blocks([noisy], sample_rate, warm_start=warm_start))
         return np.concatenate(blocks) if blocks else noisy.copy()
 
     def enhance_blocks(
-        self,
-        blocks: Iterable[AnyAudio],
-        sample_rate: int | None = None,
-        *,
-        warm_start: bool = False,
-        both_ways: bool = False,
+        self, blocks: Iterable[AnyAudio], sample_rate: int | None = None, *, warm_start: bool = False
     ) -> Iterator[AnyAudio]:
         """`enhance` for recordings larger than memory: blocks in, blocks out, together of the same length.
 
@@ -146,8 +137,7 @@ class Enhancer(Personal):
         rate = self.sample_rate if sample_rate is None else check_rate(sample_rate)
         depth, wet = self._policy.offline_depth, self._wet
         replaced = self._statistics.count_replaced
-        recording = Recording(self._runtime, rate, depth, wet, self._speaker, replaced, warm_start)
-        return BothWays(recording).enhance(blocks) if both_ways and depth else recording.enhance(blocks)
+        return Recording(self._runtime, rate, depth, wet, self._speaker, replaced, warm_start).enhance(blocks)
 
     # ---- streams
 

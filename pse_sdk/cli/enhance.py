@@ -46,13 +46,6 @@ def enhance(
             "stream would give.",
         ),
     ] = True,
-    both_ways: Annotated[
-        bool,
-        typer.Option(
-            "--both-ways",
-            help="Enhance from the end to the beginning too, and take the mean: less noise, in twice the time.",
-        ),
-    ] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave recordings out whose output is there already.")
     ] = False,
@@ -84,7 +77,7 @@ def enhance(
                     raise UsageError(f"{job.target}: was just written, by another name; enhance {job.source} alone")
                 started = time.perf_counter()
                 replaced = enhancer.stats().replaced_samples
-                seconds = _enhance_file(enhancer, job, warm_start, both_ways, progress, task)
+                seconds = _enhance_file(enhancer, job, warm_start, progress, task)
                 replaced = enhancer.stats().replaced_samples - replaced
                 took = time.perf_counter() - started
                 written.add(file_identity(job.target))
@@ -108,16 +101,13 @@ def enhance(
         raise typer.Exit(1)
 
 
-def _enhance_file(
-    enhancer: Enhancer, job: Job, warm_start: bool, both_ways: bool, progress: Progress, task: TaskID
-) -> float:
+def _enhance_file(enhancer: Enhancer, job: Job, warm_start: bool, progress: Progress, task: TaskID) -> float:
     """Enhance one file block by block; returns its length in seconds."""
     with open_audio(job.source) as source, write_audio(job.target, source) as target:
         progress.update(task, total=source.frames)
         done = 0
         noisy = read_blocks(source, job.source)
-        enhanced = enhancer.enhance_blocks(noisy, source.samplerate, warm_start=warm_start, both_ways=both_ways)
-        for block in enhanced:
+        for block in enhancer.enhance_blocks(noisy, source.samplerate, warm_start=warm_start):
             target.write(block)
             done += len(block)
             progress.update(task, completed=done)

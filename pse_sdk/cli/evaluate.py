@@ -68,9 +68,6 @@ def evaluate_command(
         bool,
         typer.Option("--warm-start", help="Enhance as `pse enhance` does, not as a live stream: see its --warm-start."),
     ] = False,
-    both_ways: Annotated[
-        bool, typer.Option("--both-ways", help="As `pse enhance --both-ways` does, with --warm-start.")
-    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write a JSON report, item by item.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown, with every breakdown.")] = None,
@@ -95,7 +92,7 @@ def evaluate_command(
         return
     words = any(label.said for label in recordings.labels)
     chosen = choose_metrics([m.strip() for m in metrics.split(",") if m.strip()], recordings.has_targets, words)
-    found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime, warm_start=warm_start, both_ways=both_ways)
+    found = find_systems(systems or [DEFAULT_MODEL], depth or [], runtime, warm_start)
     if earlier:
         depths = {system.name: system.depths for system in found}
         check_comparable(recordings.title, recordings.labels, depths, columns_of(chosen), earlier)
@@ -104,9 +101,8 @@ def evaluate_command(
         return track(scored, "items", total, console=progress, transient=True, disable=not progress.is_terminal)
 
     report = evaluate(recordings, found, chosen, jobs, follow)
-    how = [words for given, words in ((warm_start, "from a warm start"), (both_ways, "both ways")) if given]
-    if how:
-        report = replace(report, title=f"{report.title}, models {' and '.join(how)}")
+    if warm_start:
+        report = replace(report, title=f"{report.title}, models from a warm start")
     if output:
         save_report(report, output)
     rows = differences_within(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -91,15 +91,13 @@ class Model:
     runtime: str
     depths: tuple[int, ...]
     warm_start: bool = False
-    both_ways: bool = False
 
     def open(self) -> Output:
         enhancer = Enhancer("quality", model=self.model, runtime=self.runtime)
 
         def enhance(item: Item, depth: int | None) -> Samples:
             enhancer.set_depth(depth)
-            how = {"warm_start": self.warm_start, "both_ways": self.both_ways}
-            output: Samples = enhancer.enhance(item.noisy, SAMPLE_RATE, **how)
+            output: Samples = enhancer.enhance(item.noisy, SAMPLE_RATE, warm_start=self.warm_start)
             return output
 
         return enhance
@@ -115,12 +113,10 @@ class Model:
             for candidate in timed:
                 candidate.run(FRAMES_PER_TURN, paced=False)
         d = runtime.description
-        runs = 2 if self.both_ways else 1  # of the model, for each frame
         return [
-            Cost(runs * 1e3 * float(np.median(t.wall_s)), runs * d.macs_per_second[t.depth - 1], 1e3 * d.hop_seconds,
-                 runtime.name)
+            Cost(1e3 * float(np.median(t.wall_s)), d.macs_per_second[t.depth - 1], 1e3 * d.hop_seconds, runtime.name)
             for t in timed
-        ]  # fmt: skip
+        ]
 
 
 @dataclass(frozen=True)
@@ -160,23 +156,15 @@ class Folder:
 
 
 def find_systems(
-    given: Sequence[str],
-    depths: Sequence[int],
-    runtime: str = "auto",
-    *,
-    warm_start: bool = False,
-    both_ways: bool = False,
+    given: Sequence[str], depths: Sequence[int], runtime: str = "auto", warm_start: bool = False
 ) -> list[System]:
     """Systems as people name them: a bundled model, a model file or a folder, perhaps as ``NAME=...``.
 
-    A file is run by the runtime for its kind. ``warm_start`` and ``both_ways`` are how models enhance
-    (`Enhancer.enhance`). Raises `UsageError` for a name that is given twice and for depths that a model does not have.
+    A file is run by the runtime for its kind. With ``warm_start`` models hear a recording's beginning before it
+    begins. Raises `UsageError` for a name that is given twice and for depths that a
+    model does not have.
     """
-    found = [_system(text, depths, runtime) for text in given]
-    systems: list[System] = [
-        replace(system, warm_start=warm_start, both_ways=both_ways) if isinstance(system, Model) else system
-        for system in found
-    ]
+    systems: list[System] = [_system(text, depths, runtime, warm_start) for text in given]
     names = [UNPROCESSED, *(system.name for system in systems)]
     for name in names:
         if names.count(name) > 1:
@@ -184,7 +172,7 @@ def find_systems(
     return systems
 
 
-def _system(text: str, depths: Sequence[int], runtime: str) -> Model | Folder:
+def _system(text: str, depths: Sequence[int], runtime: str, warm_start: bool) -> System:
     name, what = "", text
     if "=" in text and not Path(text).exists():
         name, _, what = text.partition("=")
@@ -203,4 +191,4 @@ def _system(text: str, depths: Sequence[int], runtime: str) -> Model | Folder:
         raise UsageError(f"{what}: no depth {wrong[0]}; it has 1 to {description.blocks}")
     short = path.name if path.suffix == SUFFIXES["tflite"] else path.stem
     chosen = tuple(sorted(set(depths))) or tuple(range(1, description.blocks + 1))
-    return Model(name or short, what, runtime, chosen)
+    return Model(name or short, what, runtime, chosen, warm_start)

@@ -16,7 +16,7 @@ from pse_sdk.training.losses import enhancement_loss
 from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
-from pse_sdk.training.remix import Batch, some_backwards, with_remixes
+from pse_sdk.training.remix import Batch, with_remixes
 from pse_sdk.training.schedule import schedulers
 
 # In a checkpoint: how many mixtures were drawn, so that a run goes on with the next one, whatever it drew per step.
@@ -64,9 +64,6 @@ class JointTraining(lightning.LightningModule):
         generator = self._generator()
         if self.recipe.remixes > 1:
             batch = with_remixes(batch, self.recipe.remixes, self.recipe.mixing, generator)
-        # A probability of zero draws nothing, so that recipes without it draw what they always drew.
-        if self.recipe.backwards:
-            batch = some_backwards(batch, self.recipe.backwards, generator)
         if torch.rand((), generator=generator) < self.recipe.switching:
             return self._loss("switch", self._switched(batch, generator), batch)
         depths = self._depths(generator)

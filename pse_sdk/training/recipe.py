@@ -66,8 +66,6 @@ class Recipe:
     over_suppression : weight of the asymmetric term that counts only what is missing of the target
     perceptual_weight : weight of PESQ's disturbance, per point of its score (`pse_sdk.training.perceptual`)
     switching : part of the steps that train a change of depth in the middle of a recording
-    backwards : that a mixture is heard from its end to its beginning, for recordings that are enhanced both ways
-        (`pse_sdk.recording`)
     frozen_blocks : the first blocks, their heads, encoder and bottleneck stay as ``--start-from`` brought them,
         and only what stands above is trained
     """
@@ -97,7 +95,6 @@ class Recipe:
     over_suppression: float = 0.0
     perceptual_weight: float = 0.0
     switching: float = 0.0
-    backwards: float = 0.0
     frozen_blocks: int = 0
     validate_every: int = 500
 
@@ -107,7 +104,7 @@ class Recipe:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
         check_least(self, 1, ("steps", "batch", "remixes", "heads", "validate_every"))
         check_least(self, 0, _NOT_NEGATIVE)
-        check_probabilities(self, ("switching", "backwards"))
+        check_probabilities(self, ("switching",))
         if not 0 <= self.frozen_blocks < self.model.blocks:
             raise ValueError(f"frozen_blocks = {self.frozen_blocks}: must leave one of {self.model.blocks} blocks")
         if self.head_weights and len(self.head_weights) != self.model.blocks:

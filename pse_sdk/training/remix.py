@@ -1,4 +1,4 @@
-"""More mixtures from those that were drawn, on the device that trains: noises change places, time runs backwards.
+"""More mixtures from those that were drawn, on the device that trains: the noises of a batch change places.
 
 Drawing a mixture (reading, resampling, rooms, filters) is work for CPU cores; scaling and adding is done here, so that
 a few cores keep a GPU busy. What every draw may have (SNR, level) is drawn anew.
@@ -37,13 +37,6 @@ def with_remixes(batch: Batch, times: int, recipe: MixingRecipe, generator: torc
     """
     batches = [batch, *(_remix(batch, recipe, generator) for _ in range(times - 1))]
     return Batch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
-
-
-def some_backwards(batch: Batch, share: float, generator: torch.Generator) -> Batch:
-    """Each mixture from its end to its beginning, with probability ``share``; the enrolled voice stays as it is."""
-    turned = (torch.rand(len(batch.noisy), generator=generator) < share).to(batch.noisy.device)[:, None]
-    noisy, target, noise = (torch.where(turned, x.flip(1), x) for x in (batch.noisy, batch.target, batch.noise))
-    return batch._replace(noisy=noisy, target=target, noise=noise)
 
 
 def _remix(batch: Batch, recipe: MixingRecipe, generator: torch.Generator) -> Batch:

@@ -81,14 +81,6 @@ def test_a_recording_starts_warm_unless_told_otherwise(run, tmp_path: Path, tiny
     assert not np.allclose(expected, sdk.Enhancer(model=tiny_model).enhance(noisy, rate, warm_start=True), atol=1e-3)
 
 
-def test_a_recording_is_enhanced_both_ways(run, tmp_path: Path, tiny_model: Path) -> None:
-    source = recording(tmp_path / "a.wav")
-    noisy, rate = soundfile.read(source, dtype="float32")
-    assert run("enhance", source, "-o", tmp_path / "b.wav", "--both-ways")[0] == 0
-    expected = sdk.Enhancer(model=tiny_model).enhance(noisy, rate, warm_start=True, both_ways=True)
-    np.testing.assert_allclose(soundfile.read(tmp_path / "b.wav")[0], expected, atol=1e-4)
-
-
 def test_a_folder_keeps_its_shape_and_is_not_enhanced_twice(run, tmp_path: Path) -> None:
     recording(tmp_path / "in" / "a.wav")
     recording(tmp_path / "in" / "deep" / "b.wav")

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from pse_sdk.runtimes.select import open_runtime
 
 import pse_sdk as sdk
 from pse_sdk.cli import main
@@ -86,20 +85,6 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
     assert cost["macs_per_second"] > 0
     assert "| better |" in (tmp_path / "r.md").read_text()
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_both_ways_is_named_and_scored(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
-    options = ("--depth", 1, "--warm-start", "--both-ways", "-o", tmp_path / "r.json")
-    code, out, _ = run(f"mine={tiny_model}", *of(pairs), *options)
-    assert code == 0
-    assert "models from a warm start and both ways" in out
-    enhancer = sdk.Enhancer("fixed-1", model=tiny_model, runtime="onnx")
-    noisy, clean = (soundfile.read(pairs / kind / "0.flac", dtype="float32")[0] for kind in ("noisy", "clean"))
-    first = float(si_sdr(enhancer.enhance(noisy, 16000, warm_start=True, both_ways=True), clean))
-    variant = json.loads((tmp_path / "r.json").read_text())["variants"][1]
-    assert variant["values"]["si_sdr"][0] == pytest.approx(first, abs=0.01)
-    once = open_runtime("onnx", tiny_model).description.macs_per_second[0]
-    assert variant["cost"]["macs_per_second"] == 2 * once
 
 
 def test_a_warm_start_is_named_and_scored(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:

@@ -78,17 +78,3 @@ def test_remixes_make_the_batch_of_a_step_larger() -> None:
     module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
     module.training_step(BATCH)
     assert heard == [3 * len(NOISY)]
-
-
-def test_mixtures_that_run_backwards_are_heard_so() -> None:
-    heard: list[torch.Tensor] = []
-
-    class Listening(JointTraining):
-        def heard(self, batch: Batch) -> torch.Tensor:
-            heard.append(batch.noisy)
-            return super().heard(batch)
-
-    module = Listening(dataclasses.replace(BASE, backwards=1.0))
-    module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
-    module.training_step(BATCH)
-    assert torch.equal(heard[0], NOISY.flip(1))

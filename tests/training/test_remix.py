@@ -9,7 +9,7 @@ from torch.utils.data import default_collate
 
 from pse_sdk.training.data import load_clips
 from pse_sdk.training.mixing import MixingRecipe, Mixtures
-from pse_sdk.training.remix import Batch, some_backwards, with_remixes
+from pse_sdk.training.remix import Batch, with_remixes
 
 DRY = {"seconds": 1.0, "room": 0.0, "band_limit": 0.0, "clean": 0.0, "silent": 0.0, "level_dbfs": (-40.0, -30.0)}
 
@@ -114,16 +114,3 @@ def test_loud_remixes_are_clipped_as_a_converter_clips(draw) -> None:
     loud = remixed(batch, MixingRecipe(level_dbfs=(-3.0, -3.0)))
     assert np.isclose(loud.noisy.abs().max(), 1.0)
     assert loud.target.abs().max() > 0
-
-
-def test_some_mixtures_run_backwards_whole(draw) -> None:
-    batch, _ = draw()
-    turned = some_backwards(batch, 0.5, torch.Generator().manual_seed(1))
-    backwards = torch.tensor([torch.equal(*pair) for pair in zip(turned.noisy, batch.noisy.flip(1), strict=True)])
-    assert 0 < backwards.sum() < len(backwards)
-    for before, after in zip(batch, turned, strict=True):
-        assert torch.equal(after[~backwards], before[~backwards])
-    for name in ("noisy", "target", "noise"):
-        assert torch.equal(getattr(turned, name)[backwards], getattr(batch, name)[backwards].flip(1))
-    assert torch.equal(turned.embedding, batch.embedding)
-    assert torch.equal(turned.enrolled, batch.enrolled)
