@@ -6,13 +6,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from pse_sdk.errors import UsageError
+
+Work = TypeVar("Work")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -55,3 +60,39 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def mapped(
+    processes: int,
+    make: Callable[[Work], Callable[[Item], Result]],
+    work: Work,
+    items: Iterable[Item],
+    chunk: int = 1,
+) -> Iterator[Iterable[Result]]:
+    """What ``make(work)`` makes of each item, in order, ``chunk`` items at a time.
+
+    Every process calls ``make`` once, at its first item and not as it starts: what fails there would only be told as a
+    process that died.
+    """
+    with worker_pool(processes, _keep, (make, work)) as pool:
+        yield pool.map(_apply, items, chunksize=chunk)
+
+
+_kept: tuple[Callable[[Any], Callable[[Any], Any]], Any] | None = None
+
+
+def _keep(make: Callable[[Any], Callable[[Any], Any]], work: object) -> None:
+    global _kept
+    _kept = make, work
+
+
+@cache
+def _made() -> Callable[[Any], Any]:
+    assert _kept is not None, "only called in a process that was started with the work"
+    make, work = _kept
+    return make(work)
+
+
+def _apply(item: object) -> Any:
+    return _made()(item)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import as_completed
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from pse_sdk.errors import UsageError
-from pse_sdk.workers import worker_pool
+from pse_sdk.workers import mapped, worker_pool
 
 
 def number_plus(number: int) -> int:
@@ -32,6 +33,28 @@ def fail_or_sleep(folder: Path, number: int) -> int:
 def test_every_worker_begins_as_it_is_told(tmp_path: Path) -> None:
     with worker_pool(1, set_plus, ("10",)) as pool:
         assert list(pool.map(number_plus, [1, 2])) == [11, 12]
+
+
+def adder(folder: Path) -> Callable[[int], int]:
+    """Adds ten; notes in ``folder`` that it was made."""
+    (folder / f"{os.getpid()}-{time.time_ns()}").touch()
+    return lambda number: number + 10
+
+
+def no_adder(folder: Path) -> Callable[[int], int]:
+    raise UsageError(f"{folder}: nothing to add")
+
+
+def test_items_are_mapped_in_order_by_what_each_process_makes_once(tmp_path: Path) -> None:
+    with mapped(2, adder, tmp_path, range(40), chunk=3) as numbers:
+        assert list(numbers) == list(range(10, 50))
+    made_by = [path.name.split("-")[0] for path in tmp_path.iterdir()]
+    assert len(made_by) == len(set(made_by)) <= 2
+
+
+def test_what_a_process_cannot_make_is_told_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to add"), mapped(1, no_adder, tmp_path, [1]) as numbers:
+        list(numbers)
 
 
 def test_a_failure_ends_the_others_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
 from importlib import metadata
 
 import numpy as np
@@ -20,7 +19,7 @@ from pse_sdk.evaluation.report import Report, Variant
 from pse_sdk.evaluation.scores import Score, Scorer
 from pse_sdk.evaluation.systems import Cost, System, Unprocessed
 from pse_sdk.machine import this_machine
-from pse_sdk.workers import worker_pool
+from pse_sdk.workers import mapped
 
 ENHANCE = "enhance"
 
@@ -124,26 +123,12 @@ def _scores(work: Work, jobs: int) -> Iterator[Iterable[Scored]]:
     if jobs == 1:
         yield map(Worker(work).score, numbers)
         return
-    with worker_pool(jobs, _start, (work,)) as pool:
-        yield pool.map(_score, numbers)
+    with mapped(jobs, _scorer, work, numbers) as scored:
+        yield scored
 
 
-_work: Work | None = None
-
-
-def _start(work: Work) -> None:
-    """Keep the work for `_worker`: what fails here would only be told as a process that died."""
-    global _work
+def _scorer(work: Work) -> Callable[[int], Scored]:
+    """`Worker.score` of a process of its own."""
     # Python would show it with a line of our code, once a process; of a fixed depth a device table says nothing.
     warnings.simplefilter("ignore", PseWarning)
-    _work = work
-
-
-@cache
-def _worker() -> Worker:
-    assert _work is not None
-    return Worker(_work)
-
-
-def _score(number: int) -> Scored:
-    return _worker().score(number)
+    return Worker(work).score

@@ -9,13 +9,7 @@ import numpy as np
 import soxr
 
 from pse_sdk.errors import UsageError
-from pse_sdk.training.augment import (
-    Samples,
-    coloured_noise,
-    gain_for_snr,
-    gain_to_level,
-    random_equaliser,
-)
+from pse_sdk.training.augment import Samples, coloured_noise, gain_for_snr, gain_to_level, random_equaliser
 from pse_sdk.training.data import SAMPLE_RATE, Clip, Clips
 from pse_sdk.training.loudness import loudest
 from pse_sdk.training.noise_variety import synthetic_noise, vary

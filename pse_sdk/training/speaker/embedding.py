@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from pse_sdk.training.loudness import loudest
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
 from pse_sdk.training.speaker.segments import SPEEDS, Segment, cut
 from pse_sdk.training.speaker.voices import Voices
-from pse_sdk.workers import worker_pool
+from pse_sdk.workers import mapped
 
 # A segment holds no voice if it is below this, or if its loudest part is 20 dB below its recording's: some recordings
 # end in seconds of near silence.
@@ -94,27 +93,12 @@ def _embedded(work: Work, worker: Worker, jobs: int) -> Iterator[Iterable[npt.ND
     if jobs == 1:
         yield map(worker.embed, numbers)
         return
-    with worker_pool(jobs, _start, (work,)) as pool:
-        yield pool.map(_embed, numbers, chunksize=CHUNK)
+    with mapped(jobs, _embedder, work, numbers, CHUNK) as embedded:
+        yield embedded
 
 
-_work: Work | None = None
-
-
-def _start(work: Work) -> None:
-    """Keep the work for `_worker`: what fails here would only be told as a process that died."""
-    global _work
-    _work = work
-
-
-@cache
-def _worker() -> Worker:
-    assert _work is not None, "only called in a process that was started with the work"
-    return Worker(_work)
-
-
-def _embed(number: int) -> npt.NDArray[np.float32]:
-    return _worker().embed(number)
+def _embedder(work: Work) -> Callable[[int], npt.NDArray[np.float32]]:
+    return Worker(work).embed
 
 
 def _damage(folder: Path, split: str) -> Damage:
