@@ -34,14 +34,15 @@ class FakeDuplex:
 
     def turn(self, capture: bool = True, play: bool = True, glitch: bool = False) -> None:
         """One block in and one block out, or only one of them."""
-        assert self.ends is not None
+        ends = self.ends  # of the whole turn: it may be closed meanwhile
+        assert ends is not None
         if capture:
             block = self.signal[self.at : self.at + self.block]
-            self.ends.capture(np.pad(block, (0, self.block - len(block))), glitch)
+            ends.capture(np.pad(block, (0, self.block - len(block))), glitch)
             self.at += self.block
         if play:
             out = np.full(self.block, np.nan, np.float32)
-            self.ends.play(out, False)
+            ends.play(out, False)
             self.heard.append(out)
 
     @property
