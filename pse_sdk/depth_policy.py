@@ -5,6 +5,7 @@ Pure, as its parts are: readings, times and faults come in as arguments.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,10 +67,10 @@ class DepthPolicy:
         return self.controller.deepest if self._pinned is None else self._pinned
 
     @property
-    def rest(self) -> Rest | None:
-        """What pauses may be used for: nothing where the app pinned the depth."""
-        after_s = self.profile.rest_after_s
-        return Rest(after_s, max(1, self.controller.shallowest)) if after_s and self._pinned is None else None
+    def rest(self) -> Rest:
+        """What pauses may be used for: nothing but digital silence where the app pinned the depth."""
+        after_s = self.profile.rest_after_s if self._pinned is None else 0.0
+        return Rest(after_s or math.inf, max(1, self.controller.shallowest))
 
     def pin(self, depth: int | None) -> None:
         """Keep ``depth``, or give it back to the controller with None."""

@@ -112,8 +112,8 @@ class Enhancer(Personal):
         ----------
         noisy : [samples] or [samples, channels], int16, float32 or float64; channels are enhanced one by one
         sample_rate : of the recording, 8000 to 192000 Hz; the Enhancer's own if None
-        warm_start : hear the first 5 s once before they are enhanced, as `pse enhance` does: the beginning of the
-            recording comes out cleaner. Without it the output is that of a live stream, which cannot look ahead
+        warm_start : hear the first 5 s of sound once before they are enhanced, as `pse enhance` does: the beginning of
+            the recording comes out cleaner. Without it the output is that of a live stream, which cannot look ahead
 
         Returns
         -------

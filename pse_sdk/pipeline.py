@@ -102,7 +102,9 @@ class Pipeline:
             self._rates.leave(frame(self), window[0, : self._framer.hop])
 
     def run_frame(self, depth: int, wet: float, rest: Rest | None = None, pinned: bool = False) -> Frame:
-        """Enhance the frame at hand, with ``rest`` (where given) in pauses; ``pinned`` if the app chose the depth.
+        """Enhance the frame at hand, at ``depth`` or, where ``rest`` is given, at less in pauses and silence.
+
+        ``pinned`` says that the app chose the depth.
 
         States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
         pause. A rise in depth waits for the onset. After long digital silence most of what the model knew is forgotten.

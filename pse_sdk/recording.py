@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -13,9 +14,12 @@ import numpy.typing as npt
 from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
+from pse_sdk.silence import Rest
 
 # How much of a recording is heard before it begins; docs/robustness.md has what other lengths and ways bring.
 WARM_START_S = 5.0
+# Digital silence from this length on at its beginning is no part of that: there is nothing to be heard.
+LEAD_S = 0.1
 # Of its very beginning, backwards: what was heard then ends where the recording begins, without a step.
 JOINT_S = 0.25
 
@@ -33,7 +37,7 @@ class Recording:
     speaker : [channels] as `project_voice` returns it; None keeps every voice
     replaced : told how many samples of each piece were no audio and became silence
     warm_start : hear the first `WARM_START_S` once before the recording, so that its noise, its level and its voice are
-        known when it begins
+        known when it begins; of one that begins with digital silence, those after it
     """
 
     runtime: Runtime
@@ -49,8 +53,11 @@ class Recording:
         pipelines: list[Pipeline] = []
         pcm: PcmFormat | None = None
         to_drop = 0
-        rest = map(np.asarray, blocks)
-        opening = _take(rest, self._samples(WARM_START_S)) if self.warm_start else []
+        rest: Iterator[npt.NDArray[Any]] = map(np.asarray, blocks)
+        opening: list[npt.NDArray[Any]] = []
+        if self.warm_start:
+            rest, pcm = yield from _pass_silence(rest, self._samples(LEAD_S))
+            opening = _take(rest, self._samples(WARM_START_S))
         for block in chain(opening, rest):
             if not block.size and pcm is None:
                 continue  # of whatever type: nothing has begun
@@ -92,7 +99,30 @@ class Recording:
         return pipeline.push(clean, self._frame)
 
     def _frame(self, pipeline: Pipeline) -> Float32:
-        return pipeline.run_frame(self.depth, self.wet).samples
+        return pipeline.run_frame(self.depth, self.wet, Rest(math.inf, max(1, self.depth))).samples
+
+
+def _pass_silence(
+    blocks: Iterator[npt.NDArray[Any]], least: int
+) -> Generator[npt.NDArray[Any], None, tuple[Iterator[npt.NDArray[Any]], PcmFormat | None]]:
+    """Digital silence at the beginning, if it has so many samples, comes out as it is; returned is what follows."""
+    pcm: PcmFormat | None = None
+    held: list[npt.NDArray[Any]] = []
+    for block in blocks:
+        if not block.size:
+            continue  # of whatever type: nothing has begun
+        pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
+        sounds = block.reshape(len(block), -1).any(axis=1)
+        silent = int(sounds.argmax()) if sounds.any() else len(block)
+        if silent:
+            held.append(block[:silent].copy())
+            least -= silent
+        if least <= 0:
+            yield from held
+            held = []
+        if silent < len(block):
+            return chain(held, [block[silent:]], blocks), pcm
+    return chain(held, blocks), pcm
 
 
 def _take(blocks: Iterator[npt.NDArray[Any]], samples: int) -> list[npt.NDArray[Any]]:

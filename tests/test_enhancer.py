@@ -129,7 +129,10 @@ def test_a_warm_start_counts_bad_samples_once_and_refuses_what_a_cold_one_does(e
     signal[100:110] = np.nan
     assert np.isfinite(enhancer.enhance(signal, warm_start=True)).all()
     assert enhancer.stats().replaced_samples == 10
-    assert enhancer.enhance(np.zeros((0, 2), np.int16), warm_start=True).shape == (0, 2)
+    for nothing in (np.zeros((0, 2), np.int16), np.zeros(0, int)):
+        assert enhancer.enhance(nothing, warm_start=True).shape == nothing.shape
+    first = list(enhancer.enhance_blocks([np.zeros(0), np.ones(9, np.int16)], warm_start=True))
+    assert np.concatenate(first).dtype == np.int16
     with pytest.raises(sdk.PseError):
         enhancer.enhance("noisy.flac", warm_start=True)  # type: ignore[arg-type]
     for other in (np.zeros(160, np.float64), np.zeros((160, 2), np.float32), np.full(160, 1000.0, np.float32)):
@@ -194,11 +197,11 @@ def test_changing_depth_and_profile_while_running_makes_no_click(tiny_model: Pat
 def test_depth_is_pinned_and_given_back(enhancer: sdk.Enhancer) -> None:
     assert enhancer.max_depth == 3
     enhancer.set_depth(2)
-    enhancer.process(np.zeros(1600, np.float32))
+    enhancer.process(np.full(1600, 0.1, np.float32))
     assert (enhancer.depth, enhancer.stats().reason) == (2, "pinned by set_depth")
     assert enhancer.stats().frames_at_depth == (0, 0, 10, 0)
     enhancer.set_depth(None)
-    enhancer.process(np.zeros(16000, np.float32))
+    enhancer.process(np.full(16000, 0.1, np.float32))
     assert enhancer.stats().reason != "pinned by set_depth"
 
 

@@ -13,6 +13,8 @@ from pse_sdk.exporters.onnx import export_onnx
 import pse_sdk as sdk
 from pse_sdk.level import level_db
 from pse_sdk.load import Clocks
+from pse_sdk.pipeline import Pipeline
+from pse_sdk.recording import LEAD_S
 from pse_sdk.silence import FADED, LEAST_DB, LONG_SILENCE_S, RANGE_DB, SUPPRESSED_DB, SpeechDetector
 from tests.conftest import CONFIGS, cut, make_stack, plain
 
@@ -56,6 +58,16 @@ def test_one_frame_at_the_loudest_level_always_ends_the_pause(levels: list[tuple
 
 def profile(**values: float) -> sdk.Profile:
     return sdk.Profile("test", cpu_share=1.0, **{"rest_after_s": 0.5, **values})
+
+
+def without_rest(enhancer: sdk.Enhancer, depth: int, signal: np.ndarray) -> np.ndarray:
+    """A stream whose frames all run, the digitally silent ones too, and its tail."""
+    pipeline = enhancer._pipeline
+
+    def frame(_: Pipeline) -> np.ndarray:
+        return pipeline.run_frame(depth, 1.0).samples
+
+    return np.concatenate([pipeline.push(signal, frame), pipeline.flush(frame)])
 
 
 def run(enhancer: sdk.Enhancer, signal: np.ndarray) -> tuple[np.ndarray, list[sdk.Stats]]:
@@ -129,11 +141,10 @@ def test_states_wait_while_there_is_digital_silence(
     signal = np.concatenate([0.1 * loud * rng.standard_normal(length) for loud, length in parts]).astype(np.float32)
     resting = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
     by_hand = sdk.Enhancer(model=tiny_model)
-    by_hand.set_depth(depth)
     real = by_hand._pipeline.stream.step
     silence = np.zeros((1, 320), np.float32)
     by_hand._pipeline.stream.step = lambda w, d, h: real(w, d, h) if w.any() else silence  # type: ignore
-    expected = np.concatenate([by_hand.process(signal), by_hand.flush()])
+    expected = without_rest(by_hand, depth, signal)
     out = np.concatenate([*(resting.process(block) for block in cut(signal, sizes)), resting.flush()])
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
@@ -149,7 +160,6 @@ def test_after_long_digital_silence_most_is_forgotten(
     enhancer = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)
     out = np.concatenate([*(enhancer.process(block) for block in cut(signal, sizes)), enhancer.flush()])
     by_hand = sdk.Enhancer(model=tiny_model)
-    by_hand.set_depth(depth)
     stream, silent = by_hand._pipeline.stream, 0
     real = stream.step
 
@@ -164,7 +174,7 @@ def test_after_long_digital_silence_most_is_forgotten(
         return real(window, depth, head)
 
     stream.step = step  # type: ignore[method-assign]
-    expected = np.concatenate([by_hand.process(signal), by_hand.flush()])
+    expected = without_rest(by_hand, depth, signal)
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
 
@@ -195,9 +205,44 @@ def test_after_long_digital_silence_a_convolutional_model_begins_anew(
 def test_where_the_depth_was_asked_for_pauses_are_treated_like_speech(tiny_model: Path, never: dict) -> None:
     enhancer = sdk.Enhancer(never.get("profile", "battery"), model=tiny_model, clocks=IDLE)
     enhancer.set_depth(never.get("depth"))
-    _, stats = run(enhancer, np.zeros(300 * HOP, np.float32))
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(300 * HOP).astype(np.float32)
+    _, stats = run(enhancer, noise)
     assert stats[-1].resting_frames == 0
     assert stats[-1].depth >= 2
+    _, stats = run(enhancer, np.zeros(300 * HOP, np.float32))
+    assert stats[-1].resting_frames >= 298  # nothing is to be heard there, and states that run on in it drift
+    assert stats[-1].depth >= 2
+
+
+@pytest.mark.parametrize("gap_s", [0.3, 2.0])
+def test_recordings_leave_digital_silence_out_as_streams_do(tiny_model: Path, gap_s: float) -> None:
+    signal = np.concatenate([plain(60, seed=1), np.zeros(int(gap_s * 100) * HOP, np.float32), plain(60, seed=2)])
+    stream = sdk.Enhancer(profile(min_depth=2, max_depth=2, rest_after_s=0), model=tiny_model, clocks=IDLE)
+    expected, _ = run(stream, signal)
+    np.testing.assert_array_equal(stream.enhance(signal), expected)
+    ran_on = without_rest(sdk.Enhancer(model=tiny_model), 2, signal)[stream.latency :]
+    assert np.abs(ran_on - expected).max() > 1e-4
+
+
+@pytest.mark.parametrize("lead", [800, 1599, 1600, 70003])
+@pytest.mark.parametrize("shape", [(), (2,)], ids=["mono", "stereo"])
+def test_a_warm_start_begins_with_the_first_sound(tiny_model: Path, lead: int, shape: tuple[int, ...]) -> None:
+    sound = np.resize(plain(700, seed=3), (100000, *shape)) + np.float32(1e-3)
+    signal = np.concatenate([np.zeros((lead, *shape), np.float32), sound])
+    enhancer = sdk.Enhancer(model=tiny_model)
+    out = enhancer.enhance(signal, warm_start=True)
+    blocks = list(enhancer.enhance_blocks(iter(cut(signal, [1, 333, 0, 4096])), warm_start=True))
+    np.testing.assert_allclose(np.concatenate(blocks), out, atol=1e-6)
+    if lead >= LEAD_S * 16000:
+        assert not out[:lead].any()
+        np.testing.assert_array_equal(out[lead:], enhancer.enhance(sound, warm_start=True))
+
+
+def test_a_recording_of_nothing_comes_out_as_it_is(tiny_model: Path) -> None:
+    for length in (0, 10, 50000):
+        silence = np.zeros((length, 2), np.int16)
+        out = sdk.Enhancer(model=tiny_model).enhance(silence, 48000, warm_start=True)
+        assert (out.shape, out.dtype, out.any()) == ((length, 2), np.int16, False)
 
 
 def test_bypass_stays_bypass_in_digital_silence(tiny_model: Path) -> None:
