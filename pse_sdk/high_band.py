@@ -14,7 +14,8 @@ Float32 = npt.NDArray[np.float32]
 
 # How much of the way to a new gain is gone per hop: gains that jump every 10 ms are heard as roughness.
 SMOOTHING = 0.6
-# Energy of a hop below which there is nothing to compare: digital silence.
+# Energy of a hop below which there is nothing to compare: digital silence. The gain of before it says nothing of what
+# comes after.
 SILENCE = 1e-12
 
 
@@ -36,6 +37,7 @@ class HighBand:
         self._gains: list[float] = []
         self._first = 0
         self._joined = 0
+        self._silent = True
 
     def enter(self, samples: Float32) -> None:
         """The app's samples, at its rate."""
@@ -44,8 +46,11 @@ class HighBand:
     def split(self, enhanced: Float32, noisy: Float32) -> Float32:
         """The next hop, [hop] enhanced and noisy at the model's rate -> what is to be resampled and joined."""
         gain = _top_gain(enhanced, noisy)
-        if not self._gains:
-            self._gains.append(gain)
+        self._gains = self._gains or [1.0]
+        if gain is not None and self._silent:
+            self._gains[-1] = gain
+        self._silent = gain is None
+        gain = self._gains[-1] if gain is None else gain
         before = self._gains[-1]
         after = before + SMOOTHING * (gain - before)
         self._gains.append(after)
@@ -72,9 +77,12 @@ class HighBand:
         return out
 
 
-def _top_gain(enhanced: Float32, noisy: Float32) -> float:
-    """Level of enhanced over noisy, 0..1, second differences taken first: they weigh 6 kHz 20 dB above 1 kHz."""
+def _top_gain(enhanced: Float32, noisy: Float32) -> float | None:
+    """Level of enhanced over noisy, 0..1, second differences taken first: they weigh 6 kHz 20 dB above 1 kHz.
+
+    None for silence.
+    """
     before = float(np.sum(np.diff(noisy, 2) ** 2))
     if before < SILENCE:
-        return 1.0
+        return None
     return min(1.0, float(np.sqrt(np.sum(np.diff(enhanced, 2) ** 2) / before)))

@@ -53,6 +53,15 @@ def test_removing_low_frequencies_alone_leaves_the_high_band() -> None:
     assert level(out, 200) < 0.01
 
 
+def test_noise_after_digital_silence_is_attenuated_at_once() -> None:
+    """Nothing of it says what comes: a gain that goes on from 1 let 50 ms of hiss through after every gap."""
+    signal = (0.1 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
+    signal[RATE // 3 : RATE * 2 // 3] = 0
+    out = round_trip(signal, lambda hop: 1e-3 * hop)
+    after = slice(RATE * 2 // 3, RATE * 2 // 3 + RATE // 20)
+    assert np.std(out[after]) < 0.03 * np.std(signal[after])
+
+
 def test_a_gain_never_amplifies() -> None:
     signal = tone(6000) + tone(12000)
     assert level(round_trip(signal, lambda hop: 3 * hop), 12000) == pytest.approx(0.2, abs=0.004)
