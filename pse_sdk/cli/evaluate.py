@@ -26,7 +26,10 @@ from pse_sdk.files import check_writable, write_atomically
 from pse_sdk.pictures import check_picture
 from pse_sdk.runtimes.bundled import DEFAULT_MODEL
 
-SEED = 2026
+# Of a list of mixtures.
+ITEMS, SEED = 100, 2026
+# Characters of a table's line, with room for every metric.
+WIDEST = 1000
 
 
 def evaluate_command(
@@ -45,8 +48,8 @@ def evaluate_command(
     data: Annotated[
         Path | None, typer.Option(help="Data folder to mix from if --noisy is not given; PSE_DATA if not given.")
     ] = None,
-    items: Annotated[int, typer.Option(min=1, help="Mixtures.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Of the list of mixtures.")] = SEED,
+    items: Annotated[int | None, typer.Option(min=1, help=f"Mixtures. Default: {ITEMS}.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help=f"Of the list of mixtures. Default: {SEED}.")] = None,
     reverberant: Annotated[bool, typer.Option("--reverberant", help="Mixtures in rooms; target: first 50 ms.")] = False,
     transcripts: Annotated[
         Path | None,
@@ -76,15 +79,17 @@ def evaluate_command(
 ) -> None:
     """Score systems per depth, SNR and noise class, with 95 % bootstrap intervals; the first against the others."""
     _check(plot, output, markdown)
-    if compare and output and compare.resolve() == output.resolve():
-        raise UsageError(f"{output}: is what --compare compares with; choose another file for --output")
+    for path in filter(None, (output, markdown, plot)):
+        if compare and compare.resolve() == path.resolve():
+            raise UsageError(f"{path}: is what --compare compares with; write to another file")
     earlier = load_report(compare) if compare else None
-    if noisy and (data or write or reverberant):
-        raise UsageError("--data, --write and --reverberant are of mixtures: leave them out, or leave out --noisy")
+    if noisy and (data or write or reverberant or items is not None or seed is not None):
+        raise UsageError("--data, --items, --seed, --reverberant and --write are of mixtures: leave them out, or leave "
+                         "out --noisy")  # fmt: skip
     recordings = (
         find_recordings(noisy, clean, labels, transcripts)
         if noisy
-        else _mixtures(data, items, seed, reverberant, transcripts, unused=(clean, labels))
+        else _mixtures(data, items or ITEMS, SEED if seed is None else seed, reverberant, transcripts, (clean, labels))
     )
     progress = Console(stderr=True, soft_wrap=True)
     if write:
@@ -155,7 +160,10 @@ def _print(report: Report, compared: list[Sheet]) -> None:
     console.print(report.title, markup=False)
     for sheet in (overview(report), *compared, *breakdowns(report, first_only=True)):
         console.print()
-        console.print(sheet.to_rich())
+        table = sheet.to_rich()
+        # A long line can be read, a figure that was cut off cannot.
+        widest = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
+        console.print(table, width=max(console.width, widest), crop=False)
     console.print()
     for line in notes(report):
         console.print(line, markup=False)
@@ -167,3 +175,7 @@ def _check(plot: Path | None, *files: Path | None) -> None:
         check_picture(plot)
     for path in filter(None, files):
         check_writable(path)
+    given = [path.resolve() for path in (plot, *files) if path]
+    for path in given:
+        if given.count(path) > 1:
+            raise UsageError(f"{path}: would be written twice; give --output, --markdown and --plot files of their own")

@@ -13,7 +13,7 @@ FARTHEST = 4800
 def delay(output: Samples, reference: Samples) -> int:
     """Samples by which ``output`` is late, negative if it is early: the largest cross-correlation, 0.3 s at most.
 
-    0 for silence, which has no place.
+    The same of a signal upside down. 0 for silence, which has no place.
     """
     if not (output.any() and reference.any()):
         return 0
@@ -22,4 +22,4 @@ def delay(output: Samples, reference: Samples) -> int:
     correlation = np.fft.irfft(spectrum, size)
     lags = np.arange(-FARTHEST, FARTHEST + 1)
     lags = lags[(lags > -len(reference)) & (lags < len(output))]
-    return int(lags[np.argmax(correlation[lags])])
+    return int(lags[np.argmax(np.abs(correlation[lags]))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def audio_by_name(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in visible_files(folder):
         if is_audio_name(path):
-            name = path.relative_to(folder).with_suffix("").as_posix()
+            name = _composed(path.relative_to(folder).with_suffix(""))
             if name in found:
                 raise UsageError(f"{path} and {found[name].name} have the same name: keep one of them")
             found[name] = path
@@ -162,7 +163,7 @@ def _read_labels(path: Path) -> dict[str, tuple[float | None, str]]:
             value = None if snr is None else float(snr)
             if value is not None and not math.isfinite(value):
                 raise ValueError
-            labels[_name(row["name"])] = (value, row.get("noise") or "")
+            labels[_name(row["name"])] = (value, (row.get("noise") or "").strip())
         except ValueError:
             raise UsageError(f"{path}, {row['name']}: snr_db {snr!r} is not a number") from None
     return labels
@@ -189,7 +190,12 @@ def _check_use(path: Path | None, named: Mapping[str, object], files: Mapping[st
 def _name(path: str) -> str:
     """A path as people write it, as `audio_by_name` does. Dots belong to a name unless an audio ending follows."""
     given = Path(path.strip())
-    return (given.with_suffix("") if is_audio_name(given) else given).as_posix()
+    return _composed(given.with_suffix("") if is_audio_name(given) else given)
+
+
+def _composed(path: Path) -> str:
+    """MacOS writes an accent and its letter apart, in names that look the same."""
+    return unicodedata.normalize("NFC", path.as_posix())
 
 
 def _text(path: Path) -> str:

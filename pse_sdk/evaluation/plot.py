@@ -39,8 +39,13 @@ def plot_report(report: Report, path: Path) -> None:
         panel.set_xlabel(title)
         panel.margins(x=0.06)  # room for the depth beside the last marker
         panel.set_xlim(left=0)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    # Not every panel has every line: gains have none of the unprocessed recordings.
+    lines = {
+        label: handle
+        for panel in panels[:, 0]
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     figure.suptitle(f"{report.title}\nmarkers: depths; bars: 95 % bootstrap intervals", fontsize=9, x=0.01, ha="left")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110, format=path.suffix.lower().lstrip("."))

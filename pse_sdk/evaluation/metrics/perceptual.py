@@ -25,14 +25,14 @@ WORST_PESQ = 1.04
 
 
 def pesq_wb(output: Samples, target: Samples) -> float:
-    """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where it finds no utterance. As many [samples] at 16 kHz each.
+    """Wide-band PESQ (ITU-T P.862.2), 1 to 4.64; NaN where the target has no utterance. Both [samples] at 16 kHz.
 
-    Of more than 15 s the mean of equal pieces, those without an utterance left out. One that is muted while somebody
-    speaks has the least score: left out, it would raise the mean.
+    Of more than 15 s the mean of equal pieces, those without an utterance left out. What is muted while somebody speaks
+    has the least score: left out, it would raise the mean.
     """
     pieces = max(1, -(-len(target) // LONGEST_FOR_PESQ))
     pairs = list(zip(np.array_split(output, pieces), np.array_split(target, pieces), strict=True))
-    found = [_pesq_of_piece(*pair) if pair[0].any() or pieces == 1 else _muted(pair[1]) for pair in pairs]
+    found = [_pesq_of_piece(*pair) if pair[0].any() else _muted(pair[1]) for pair in pairs]
     scores = [score for score in found if not np.isnan(score)]
     return float(np.mean(scores)) if scores else float("nan")
 

@@ -23,12 +23,19 @@ BEAMS = {"beam": 1e-100, "wbeam": 1e-80, "pbeam": 1e-100}
 
 
 def normalise(sentence: str) -> str:
-    """Lower case, letters and apostrophes only."""
-    return " ".join(re.findall(r"[a-z']+", sentence.lower()))
+    """Lower case, without punctuation.
+
+    Digits and accents stay, and a word that has some is one that the recogniser cannot pronounce: without them the
+    sentence would be another.
+    """
+    return " ".join(re.findall(r"[\w']+", sentence.lower().replace("\u2019", "'")))
 
 
 class SentenceRecogniser:
-    """Chooses one of the sentences that it was given. Sentences with a word that it cannot pronounce are left out."""
+    """Hears one of the sentences that it was given, or as much of it as it finds.
+
+    Sentences with a word that it cannot pronounce are left out.
+    """
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self._decoder = Decoder(loglevel="FATAL", samprate=16000, **BEAMS)
@@ -42,8 +49,10 @@ class SentenceRecogniser:
         self._decoder.activate_search("sentences")
 
     def recognise(self, audio: Samples) -> str:
-        """The likeliest sentence in [samples] at 16 kHz; empty if none fits."""
+        """The likeliest sentence, or beginning of one, in [samples] at 16 kHz; empty if none fits."""
         pcm = np.clip(np.rint(audio * 32767), -32768, 32767).astype("<i2")
+        # What the front end knows of the recordings before would change the words: the same audio has to give the same.
+        self._decoder.reinit_feat()
         self._decoder.start_utt()
         self._decoder.process_raw(pcm.tobytes(), full_utt=True)
         self._decoder.end_utt()
