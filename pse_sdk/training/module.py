@@ -17,7 +17,7 @@ from pse_sdk.training.metrics import si_sdr
 from pse_sdk.training.optimizer import MuonAdamW
 from pse_sdk.training.recipe import Recipe
 from pse_sdk.training.remix import Batch, with_remixes
-from pse_sdk.training.schedule import schedulers
+from pse_sdk.training.schedule import learning_rate_factor, schedulers
 
 # In a checkpoint: how many mixtures were drawn, so that a run goes on with the next one, whatever it drew per step.
 DRAWN = "mixtures_drawn"
@@ -63,7 +63,7 @@ class JointTraining(lightning.LightningModule):
     def _loss_of(self, batch: Batch) -> Tensor:
         generator = self._generator()
         if self.recipe.remixes > 1:
-            batch = with_remixes(batch, self.recipe.remixes, self.recipe.mixing, generator)
+            batch = with_remixes(batch, self.recipe.remixes, self.recipe.mixing, self._generator(1 + self.global_rank))
         if torch.rand((), generator=generator) < self.recipe.switching:
             return self._loss("switch", self._switched(batch, generator), batch)
         depths = self._depths(generator)
@@ -117,14 +117,22 @@ class JointTraining(lightning.LightningModule):
         heard = min(at + int(torch.randint(fewest, most, (), generator=generator)), frames - 1)
         return self.stack.forward_switch(self.heard(batch), before, after, at, heard, self._speaker(batch))
 
-    def _generator(self) -> torch.Generator:
+    def _generator(self, stream: int = 0) -> torch.Generator:
         # Seeded with the step, so that all processes train the same heads and a resumed run draws the same.
-        return torch.Generator().manual_seed((self.recipe.seed * 1_000_003 + self.global_step) % 2**63)
+        seed = self.recipe.seed * 1_000_003 + self.global_step + stream * 1_000_000_007
+        return torch.Generator().manual_seed(seed % 2**63)
 
     def _depths(self, generator: torch.Generator) -> list[int]:
         deepest, frozen = self.recipe.model.blocks, self.recipe.frozen_blocks
         others = torch.randperm(deepest - 1 - frozen, generator=generator)[: self.recipe.heads - 1] + 1 + frozen
         return [*sorted(others.tolist()), deepest]
+
+    def on_train_start(self) -> None:
+        # The rate that a checkpoint brings for the next step is that of the lengths which the run had before.
+        if self.recipe.schedule != "plateau":
+            factor = learning_rate_factor(self.recipe, self.global_step)
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = factor * group["initial_lr"]
 
     def on_train_batch_start(self, batch: Batch, _: int) -> None:
         self.drawn += len(batch.noisy) * self.trainer.world_size
@@ -140,8 +148,11 @@ class JointTraining(lightning.LightningModule):
             raise UsageError(f"this run began with voices of speaker encoder {before}, and these are of "
                              f"{self.speaker_encoder}: embed them with the same one, or begin anew")  # fmt: skip
         self.speaker_encoder = self.speaker_encoder or before
-        # The checkpoint is written before Lightning counts the step for its logs.
-        checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"] = checkpoint["global_step"]
+        # The checkpoint is written before Lightning counts the step for its logs; where a validation was due, it counts
+        # when the run goes on.
+        steps = checkpoint["global_step"]
+        counted = steps - (steps % self.recipe.validate_every == 0)
+        checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"] = counted
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         name = VALIDATION_SETS[dataloader_idx]

@@ -126,6 +126,10 @@ class Recipe:
             raise ValueError("over_suppression is a part of the spectral loss, and spectral_weight is 0")
         if self.distillation and self.heads < 2:
             raise ValueError("distillation needs the loss of a shallower head beside the deepest one's: heads = 2")
+        if self.distillation and self.model.blocks - self.frozen_blocks < 2:
+            raise ValueError(
+                "distillation needs two blocks that are trained: a shallower one to learn from the deepest"
+            )
         if self.switching and self.model.blocks < 2:
             raise ValueError("switching: a model of one block has no other depth to switch to")
         if self.switching and self.model.norm == "global":

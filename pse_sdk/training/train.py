@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import lightning
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
-from torch.utils.data import DataLoader
+from torch import distributed
+from torch.utils.data import DataLoader, DistributedSampler
 
 from pse_sdk.errors import PseWarning, UsageError, first_line
 from pse_sdk.files import write_atomically
@@ -143,8 +145,7 @@ def train(
         trainer = make_trainer(recipe, output, processes, minutes)
         trainer.fit(
             module,
-            # In order: item i is drawn from the seed and i, so the data needs no shuffling.
-            DataLoader(train_set, recipe.batch, shuffle=False, **loading(workers, processes)),
+            DataLoader(train_set, recipe.batch, sampler=InOrder(train_set, processes), **loading(workers, processes)),
             [DataLoader(valid_set, 8) for valid_set in valid_sets],
             ckpt_path=last if drawn else None,
             weights_only=True,
@@ -153,6 +154,21 @@ def train(
     if trainer.is_global_zero:
         _finish(trainer, recipe, output, weights, module.speaker_encoder)
     return weights
+
+
+class InOrder(DistributedSampler[int]):
+    """Items 0, 1, 2, ... in turn to each of the processes: a run that was stopped goes on with the next one.
+
+    Item i is drawn from the seed and i, so the data needs no shuffling, and Lightning would put a sampler that shuffles
+    in place of any but a distributed one.
+    """
+
+    def __init__(self, items: Mixtures, processes: int) -> None:
+        super().__init__(items, processes, rank=0, shuffle=False)
+
+    def __iter__(self) -> Iterator[int]:
+        first = distributed.get_rank() if distributed.is_initialized() else 0
+        return iter(range(first, len(self.dataset), self.num_replicas))  # type: ignore[arg-type]
 
 
 def loading(workers: int | None, processes: int) -> dict[str, Any]:

@@ -146,9 +146,10 @@ def test_an_index_without_a_column_or_with_a_lost_file_is_named(data: Path) -> N
     (data / "gone.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"gone\.wav: cannot be decoded"):
         load_clips(data, "speech", "train", data / "cache")
-    soundfile.write(data / "gone.wav", np.zeros(0), 16000)
-    with pytest.raises(AudioError, match=r"gone\.wav: holds no samples"):
-        load_clips(data, "speech", "train", data / "cache")
+    for samples, rate in ((0, 16000), (1, 48000)):
+        soundfile.write(data / "gone.wav", np.zeros(samples), rate)
+        with pytest.raises(AudioError, match=r"gone\.wav: holds no samples"):
+            load_clips(data, "speech", "train", data / "cache")
 
 
 @pytest.mark.parametrize("kind", ["speech", "rir"])

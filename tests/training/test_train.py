@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.models.checkpoint import load_stack
@@ -263,6 +263,37 @@ def test_several_processes_draw_as_many_items_more_and_go_on_where_they_were(
     assert drawn == [(30, 0), (30, 6)]
 
 
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_processes_take_turns_at_the_items_in_their_order(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    items = [*range(12)]
+    assert [*training.InOrder(items, 1)] == items  # type: ignore[arg-type]
+    monkeypatch.setattr(training.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(training.distributed, "get_rank", lambda: rank)
+    sampler = training.InOrder(items, 3)  # type: ignore[arg-type]
+    assert (len(sampler), [*sampler]) == (4, items[rank::3])
+    # Lightning replaces every other sampler of a run of several processes, by one that shuffles.
+    assert isinstance(sampler, DistributedSampler)
+
+
+def test_a_run_that_is_made_longer_takes_no_step_at_the_old_ends_rate(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[list[float]] = []
+    counted = training.JointTraining.on_train_batch_start
+
+    def noted(module: training.JointTraining, *batch: object) -> None:
+        rates.append([group["lr"] for group in module.trainer.optimizers[0].param_groups])
+        counted(module, *batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training.JointTraining, "on_train_batch_start", noted)
+    run("longer", "steps=3")
+    run("longer", "steps=6", resume=True)
+    added = rates[3:]
+    rates.clear()
+    run("at once", "steps=6")
+    assert added == rates[3:]
+
+
 def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
     first = run("a", "steps=1")
     second = run("b", "steps=1", "learning_rate=0", start_from=first)
@@ -287,6 +318,9 @@ def test_steps_are_logged_by_their_number_however_often_a_run_went_on(run: Run) 
     for steps in (3, 5, 7):
         weights = run("a", f"steps={steps}", "validate_every=100", resume=True)
     assert logged(weights, "step")[-1] == 6  # counted from 0
+    for steps in (2, 4):
+        weights = run("b", f"steps={steps}", "validate_every=2", resume=True)
+    assert logged(weights, "step")[-1] == 3
 
 
 def test_a_run_whose_folder_was_moved_keeps_what_was_best(run: Run, tmp_path: Path) -> None:

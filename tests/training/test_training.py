@@ -418,6 +418,7 @@ def test_a_recipe_without_a_loss_or_a_model_is_refused(tmp_path: Path) -> None:
     for settings, message in (
         (["spectral_weight=0", "over_suppression=1.0"], "over_suppression is a part of the spectral loss"),
         (["distillation=0.5", "heads=1"], "distillation needs the loss of a shallower head"),
+        (["distillation=0.5", "heads=2", "model.blocks=1"], "distillation needs two blocks that are trained"),
         (["switching=0.1", "model.norm='global'"], "cannot stream"),
     ):
         with pytest.raises(ProfileError, match=message):

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
-from pse_sdk.training.data import Clips, data_folder, holds, load_clips
+from pse_sdk.training.data import SAMPLE_RATE, Clips, data_folder, holds, load_clips
 from pse_sdk.training.loudness import loudest
 from pse_sdk.training.speaker.damage import Damage, DamageRecipe
 from pse_sdk.training.speaker.segments import SPEEDS, Segment, cut
@@ -24,6 +24,8 @@ from pse_sdk.workers import mapped
 # end in seconds of near silence.
 QUIETEST_RMS = 1e-4
 FAINTEST = 0.1
+# Nor if it is shorter than a word.
+SHORTEST_S = 0.3
 # What a process is given at a time: an embedding takes milliseconds.
 CHUNK = 32
 
@@ -62,6 +64,8 @@ class Worker:
         return embeddings
 
     def _speaks(self, segment: Segment, x: npt.NDArray[np.float32]) -> bool:
+        if len(x) < SHORTEST_S * SAMPLE_RATE:
+            return False
         whole = self.speech.loudest(self.speech.clips[segment.clip])
         return bool(np.sqrt(np.mean(x**2)) >= QUIETEST_RMS and loudest(x) >= FAINTEST * whole)
 
