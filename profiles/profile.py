@@ -131,8 +131,8 @@ def load_profile(name: str | Path | Profile) -> Profile:
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():
         raise ProfileError(
-            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; a stream also "
-            "knows auto, which follows the power supply"
+            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; an Enhancer "
+            "also knows auto, which follows the power supply"
         )
     return _bundled(str(name))
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,17 @@ import soundfile
 
 from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import write_atomically
+from pse_sdk.pcm import PcmFormat
 
 # Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
 BLOCK_FRAMES = 1 << 17
 MAX_CHANNELS = 64
 # The largest page of an Ogg file.
 OGG_PAGE_BYTES = 65307
+# What programs write behind the end of a WAV file: tags, checksums.
+TAG_BYTES = 4096
+# Encoders' delays may be counted in or not.
+NEGLIGIBLE_S = 0.1
 STREAMED_WAV_BYTES = 0x7FFF0000
 # What libsndfile takes for the length of a FLAC file that was written to a pipe is far above this.
 MAX_FRAMES = 1 << 40
@@ -80,9 +86,19 @@ def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[n
             break
         read += len(block)
         yield block
-    if read < file.frames and _says_its_length(file, path):
+    missing = file.frames - read
+    if missing > NEGLIGIBLE_S * file.samplerate and _says_its_length(file, path):
         raise AudioError(f"{path}: cut short: {read / file.samplerate:.1f} of "
                          f"{file.frames / file.samplerate:.1f} s are there; copy or download it again")  # fmt: skip
+    if missing > 0 and _says_its_length(file, path):
+        warnings.warn(f"{path}: {missing} samples fewer than it says; what is there is used", PseWarning, stacklevel=2)
+
+
+def as_stored(block: npt.NDArray[np.float32], subtype: str) -> npt.NDArray[Any]:
+    """Float samples as a file of this subtype takes them: libsndfile rounds down to 16 bits, half a step too low."""
+    if subtype != "PCM_16":
+        return block
+    return PcmFormat(np.dtype(np.int16), 1, False).restore([block])
 
 
 @contextmanager
@@ -131,8 +147,15 @@ def is_enhanced(path: Path) -> bool:
 
 
 def _check(file: soundfile.SoundFile, path: Path) -> None:
+    beyond = _beyond_its_header(file, path)
+    told = f"{beyond} bytes follow what its header speaks of (was a recorder ended before it was done?)"
+    mend = f"repair the header, for example with `sox --ignore-length {path.name} repaired.wav`"
     if file.frames == 0:
-        raise AudioError(f"{path}: holds no samples")
+        raise AudioError(f"{path}: holds no samples" if not beyond else f"{path}: {told}; {mend}")
+    if beyond:
+        seconds = file.frames / file.samplerate
+        warnings.warn(f"{path}: only its first {seconds:.1f} s are used: {told}; if that is sound, {mend}",
+                      PseWarning, stacklevel=2)  # fmt: skip
     if file.frames > MAX_FRAMES:
         raise AudioError(f"{path}: does not say how long it is (written to a pipe?); write it anew, for example with "
                          f"`ffmpeg -i {path.name} whole{path.suffix}`")  # fmt: skip
@@ -149,6 +172,18 @@ def _check(file: soundfile.SoundFile, path: Path) -> None:
         raise AudioError(f"{path}: cut short: its header promises more samples than there are "
                          "(an interrupted recording or copy?); copy it again, or repair the header, "
                          f"for example with `sox --ignore-length {path.name} repaired.wav`")  # fmt: skip
+
+
+def _beyond_its_header(file: soundfile.SoundFile, path: Path) -> int:
+    """Bytes behind the end that a WAV file's header gives, if they are more than a tag would take; else 0."""
+    if file.format not in WAV_FORMATS:
+        return 0
+    with path.open("rb") as raw:
+        header = raw.read(8)
+    if not header.startswith(b"RIFF"):  # RF64 has its length elsewhere
+        return 0
+    beyond = path.stat().st_size - 8 - int.from_bytes(header[4:], "little")
+    return beyond if beyond > TAG_BYTES else 0
 
 
 def _is_truncated(log: str) -> bool:
@@ -211,4 +246,6 @@ def _subtype_for(container: str, like: soundfile.SoundFile) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
+    if "not a regular file" in text:  # of an MP3 in which it finds nothing; that there is a file was looked at before
+        return "no sound was found in it"
     return text.strip().rstrip(".").removeprefix("Error : ")

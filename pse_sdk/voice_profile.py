@@ -35,7 +35,12 @@ class VoiceProfile:
 
     def __post_init__(self) -> None:
         e = self.embedding
-        if e.ndim != 1 or not np.isfinite(e).all() or abs(float(np.linalg.norm(e)) - 1) > 1e-3:
+        if (
+            not isinstance(e, np.ndarray)
+            or e.ndim != 1
+            or not np.isfinite(e).all()
+            or abs(float(np.linalg.norm(e)) - 1) > 1e-3
+        ):
             raise UsageError("a voice profile needs a finite embedding of length 1: make it with enroll()")
 
     def save(self, path: Path | str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_sdk.audio import open_audio, read_blocks, write_audio
+from pse_sdk.audio import as_stored, open_audio, read_blocks, write_audio
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.files import check_writable, write_atomically
 
@@ -86,6 +86,31 @@ def test_a_wav_from_a_pipe_that_promises_all_that_fits_is_read(tmp_path: Path) -
     content[4:8] = content[at : at + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
     assert len(read(path)) == 16000
+
+
+@pytest.mark.parametrize("promised", [0, 3200])
+def test_a_wav_whose_recorder_was_ended_before_it_was_done_is_told(tmp_path: Path, promised: int) -> None:
+    path = recording(tmp_path / "a.wav")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = promised.to_bytes(4, "little")
+    content[4:8] = (at - 4 + promised).to_bytes(4, "little")
+    path.write_bytes(content)
+    if promised:
+        with pytest.warns(PseWarning, match=r"only its first 0\.1 s are used: 28800 bytes follow"):
+            assert len(read(path)) == 1600
+    else:
+        with pytest.raises(AudioError, match="32000 bytes follow what its header speaks of"):
+            read(path)
+
+
+def test_sixteen_bits_are_rounded_to_the_nearest(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-1.1, 1.1, (5000, 2)).astype(np.float32)
+    for name in ("b.wav", "b.flac", "b.aiff"):
+        with open_audio(recording(tmp_path / "a.wav", channels=2)) as file, write_audio(tmp_path / name, file) as out:
+            out.write(as_stored(samples, out.subtype))
+        written = soundfile.read(tmp_path / name, dtype="int16")[0]
+        np.testing.assert_array_equal(written, np.clip(np.rint(32768 * samples), -32768, 32767))
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pse_sdk.audio import ENHANCED, open_audio, read_blocks, write_audio
-from pse_sdk.cli.jobs import Job, file_identity, plan, skipped
+from pse_sdk.audio import ENHANCED, as_stored, open_audio, read_blocks, write_audio
+from pse_sdk.cli.jobs import Job, file_identity, named_path, plan, skipped
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import PseError, UsageError
+from pse_sdk.pcm import LOUDEST
+
+# What recordings of speech lose is less by far: of 131 noisy ones none lost more than 15 dB.
+NOTHING_LEFT_DB = 30.0
 
 
 def enhance(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="IN...", readable=False, help="Recordings, or folders of them.")
+        list[Path], typer.Argument(metavar="IN...", parser=named_path, help="Recordings, or folders of them.")
     ],
     output: Annotated[
         str | None,
@@ -77,7 +85,7 @@ def enhance(
                     raise UsageError(f"{job.target}: was just written, by another name; enhance {job.source} alone")
                 started = time.perf_counter()
                 replaced = enhancer.stats().replaced_samples
-                seconds = _enhance_file(enhancer, job, warm_start, progress, task)
+                seconds, lost_db = _enhance_file(enhancer, job, warm_start, progress, task)
                 replaced = enhancer.stats().replaced_samples - replaced
                 took = time.perf_counter() - started
                 written.add(file_identity(job.target))
@@ -89,6 +97,13 @@ def enhance(
                 if replaced:
                     progress.console.print(f"pse: {job.source}: {replaced} samples were NaN, infinite or absurd and "
                                            "are silence now", markup=False, highlight=False)  # fmt: skip
+                if lost_db > NOTHING_LEFT_DB:
+                    progress.console.print(
+                        f"pse: {job.source}: next to nothing is left, {lost_db:.0f} dB less than there was: no speech "
+                        "was heard in it" + (", or not the enrolled voice" if voice else "") + ". Should there be "
+                        "some, is it at its true speed, and its sample rate the right one?",
+                        markup=False, highlight=False,
+                    )  # fmt: skip
             except (PseError, OSError, UnicodeError) as error:
                 failed.append(job.source)
                 where = "" if job.source.name in str(error) else f"{job.source}: "
@@ -101,17 +116,36 @@ def enhance(
         raise typer.Exit(1)
 
 
-def _enhance_file(enhancer: Enhancer, job: Job, warm_start: bool, progress: Progress, task: TaskID) -> float:
-    """Enhance one file block by block; returns its length in seconds."""
+def _enhance_file(
+    enhancer: Enhancer, job: Job, warm_start: bool, progress: Progress, task: TaskID
+) -> tuple[float, float]:
+    """Enhance one file block by block; returns its length in seconds, and by how many dB it became quieter."""
+    before, after = Energy(), Energy()
     with open_audio(job.source) as source, write_audio(job.target, source) as target:
         progress.update(task, total=source.frames)
         done = 0
-        noisy = read_blocks(source, job.source)
-        for block in enhancer.enhance_blocks(noisy, source.samplerate, warm_start=warm_start):
-            target.write(block)
+        noisy = before.of(read_blocks(source, job.source))
+        for block in after.of(enhancer.enhance_blocks(noisy, source.samplerate, warm_start=warm_start)):
+            target.write(as_stored(block, target.subtype))
             done += len(block)
             progress.update(task, completed=done)
-        return done / float(source.samplerate)
+        return done / float(source.samplerate), before.above_db(after)
+
+
+class Energy:
+    """Adds up that of blocks that pass, but for samples that are no audio."""
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+
+    def of(self, blocks: Iterable[npt.NDArray[np.float32]]) -> Iterator[npt.NDArray[np.float32]]:
+        for block in blocks:
+            usual = block[np.abs(block) <= LOUDEST]
+            self.sum += float(np.dot(usual, usual))
+            yield block
+
+    def above_db(self, other: Energy) -> float:
+        return 10 * math.log10((self.sum + 1e-9) / (other.sum + 1e-9))
 
 
 def _speed(seconds: float, took: float) -> str:

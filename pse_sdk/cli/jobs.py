@@ -24,6 +24,13 @@ class Job:
     target: Path
 
 
+def named_path(text: str) -> Path:
+    """An input as it was typed. Of an empty name, an unset variable's, a path would make this folder."""
+    if not text:
+        raise UsageError("one of the inputs has an empty name")
+    return Path(text)
+
+
 def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
     """A job per recording. ``output`` is a file for a single one, a folder for several or if it ends in a slash.
 
@@ -31,7 +38,11 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
     """
     if "-" in (output, *map(str, inputs)):
         raise UsageError("- : standard input and output are not supported; give the names of files")
+    if output == "":
+        raise UsageError("-o: the name is empty; give that of a file or folder")
     folder = _folder(inputs, output)
+    if len(inputs) == 2 and folder is None and is_audio_name(inputs[-1]) and not os.path.lexists(inputs[-1]):
+        raise UsageError(f"{inputs[-1]}: no such file; for one to write, `-o {inputs[-1]}`")
     jobs = [
         Job(source, _target(source, given, folder, output)) for given in inputs for source in _recordings(given, folder)
     ]
@@ -41,7 +52,8 @@ def plan(inputs: Sequence[Path], output: str | None) -> list[Job]:
         if file_identity(job.target) in sources:
             raise UsageError(f"{job.target} is an input too: choose another output, so that no recording is lost")
         if targets[file_identity(job.target)] > 1:
-            raise UsageError(f"two recordings would be written to {job.target}: give each folder an output of its own")
+            raise UsageError(f"two recordings would be written to {job.target}: give each folder an output of its own, "
+                             "and name no recording twice")  # fmt: skip
     if folder is not None:
         for parent in {job.target.parent for job in jobs}:
             try:

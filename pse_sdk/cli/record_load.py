@@ -21,7 +21,7 @@ def record_load(
 ) -> None:
     """Record this machine's load while it runs one frame every 10 ms. Use the machine meanwhile as you usually do.
 
-    Ctrl-C ends the recording early and keeps it.
+    Ctrl-C ends the recording early and keeps it, once what each depth takes has been measured (some seconds).
     """
     check_place(output)
     console = Console(stderr=True, soft_wrap=True, highlight=False)

@@ -89,10 +89,10 @@ def _first_minute(path: Path) -> tuple[npt.NDArray[np.float32], int]:
         rate = check_rate(file.samplerate, str(path))
         blocks, missing = [], MAX_SECONDS * rate
         for block in read_blocks(file, path):
-            blocks.append(block[:missing].mean(axis=1))
+            must_be_scaled(block, str(path))
+            channels = [sanitise(channel)[0] for channel in block[:missing].T]
+            blocks.append(np.mean(channels, axis=0))
             missing -= len(block)
             if missing <= 0:
                 break
-    samples = np.concatenate(blocks)
-    must_be_scaled(samples, str(path))
-    return sanitise(samples)[0], rate
+    return np.concatenate(blocks), rate

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from pse_sdk.runtimes import bundled
 
 import pse_sdk as sdk
@@ -20,6 +21,7 @@ from pse_sdk.cli import main
 from pse_sdk.models.checkpoint import save_pdccrn
 from tests.conftest import TINY_PDCCRN, make_pdccrn
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 DATA = Path(__file__).parent.parent / "data"
 
 
@@ -104,6 +106,30 @@ def test_an_output_that_is_an_input_by_another_name_is_refused(run, tmp_path: Pa
     code, text = run("enhance", source, "-o", tmp_path / "b.wav")
     assert (code, "is an input too" in text) == (1, True), text
     assert source.read_bytes() == before
+
+
+def test_names_that_are_empty_or_belong_to_an_output_are_refused(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = recording(tmp_path / "a.wav")
+    monkeypatch.chdir(tmp_path)  # what a path without a name means
+    for arguments, message in (
+        ([""], "an empty name"),
+        ([source, "-o", ""], "the name is empty"),
+        ([source, "out.wav"], "for one to write, `-o out.wav`"),
+        ([source, source], "name no recording twice"),
+    ):
+        code, text = run("enhance", *arguments)
+        assert (code, message in text) == (1, True), text
+    assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize(("speed", "told"), [(1.0, False), (0.5, True)])
+def test_a_recording_of_which_nothing_is_left_is_told(run, tmp_path: Path, speed: float, told: bool) -> None:
+    clean, rate = soundfile.read(EXAMPLES / "clean.flac", dtype="float32")
+    soundfile.write(tmp_path / "a.wav", soxr.resample(clean, speed * rate, rate), rate)
+    code, text = run("enhance", tmp_path / "a.wav", "--model", "small")
+    assert (code, "is it at its true speed" in text) == (0, told), text
 
 
 def test_failures_are_named_and_the_others_are_done(run, tmp_path: Path) -> None:
