@@ -28,7 +28,7 @@ from pse_sdk.runtimes.bundled import DEFAULT_MODEL
 
 # Of a list of mixtures.
 ITEMS, SEED = 100, 2026
-# Characters of a table's line, with room for every metric.
+# Characters of a line, with room for a table of every metric: a long line can be read, a figure cut off cannot.
 WIDEST = 1000
 
 
@@ -156,14 +156,11 @@ def _write(recordings: Recordings, folder: Path, progress: Console) -> None:
 
 def _print(report: Report, compared: list[Sheet]) -> None:
     """The overview, differences, and the first headline column broken down; the rest is in the Markdown."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, width=WIDEST)
     console.print(report.title, markup=False)
     for sheet in (overview(report), *compared, *breakdowns(report, first_only=True)):
         console.print()
-        table = sheet.to_rich()
-        # A long line can be read, a figure that was cut off cannot.
-        widest = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
-        console.print(table, width=max(console.width, widest), crop=False)
+        console.print(sheet.to_rich())
     console.print()
     for line in notes(report):
         console.print(line, markup=False)

@@ -21,7 +21,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     def run(*arguments: object) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         monkeypatch.setattr("sys.argv", ["pse", "evaluate", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", "40")  # figures are whole however narrow the terminal
         with pytest.raises(SystemExit) as ended:
             main.run()
         captured = capsys.readouterr()
@@ -60,6 +60,19 @@ def of(pairs: Path) -> tuple[object, ...]:
     return "--noisy", pairs / "noisy", "--clean", pairs / "clean", "--metrics", "si_sdr,tsos"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--items", 3], "--items, --seed, --reverberant and --write are of mixtures"),
+        (["--seed", 0], "are of mixtures"),
+        (["-o", "a.json", "--markdown", "./a.json"], "would be written twice"),
+    ],
+)
+def test_what_would_do_nothing_or_be_lost_is_refused(run, pairs: Path, arguments: list[object], message: str) -> None:
+    code, _, err = run(pairs / "better", *of(pairs), *arguments)
+    assert (code, message in err) == (1, True), err
+
+
 def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path: Path, tiny_model: Path) -> None:
     code, out, err = run(
         f"mine={tiny_model}", pairs / "better", *of(pairs), "--depth", 1, "--depth", 3,
@@ -67,6 +80,7 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
         "--markdown", tmp_path / "r.md", "--plot", tmp_path / "r.png",
     )  # fmt: skip
     assert (code, err.count("wrote")) == (0, 3)
+    assert "…" not in out
     for row in ("unprocessed", "mine 1", "mine 3", "mine 3 - better", "2.5 dB (2)"):
         assert row in out
     report = json.loads((tmp_path / "r.json").read_text())
