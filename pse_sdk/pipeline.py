@@ -13,7 +13,7 @@ from pse_sdk.guard import check_output
 from pse_sdk.level import InputLevel
 from pse_sdk.offset import InputOffset
 from pse_sdk.runtimes.base import Runtime
-from pse_sdk.silence import FADED, LONG_SILENCE_S, Rest, SpeechDetector
+from pse_sdk.silence import FADED, HEARD_FRAMES, LONG_SILENCE_S, Rest, SpeechDetector, is_silent
 from pse_sdk.streaming import TINY, Framer, OverlapAdd, RateAdapter
 
 Float32 = npt.NDArray[np.float32]
@@ -116,11 +116,14 @@ class Pipeline:
             What the runtime raises, and `ModelError` for an output that is not finite. The frame is then still at
             hand: run it at depth 0, or `reset`.
         """
-        if rest and depth and not self._window.any():
-            return self._skip(wet, rest)
-        if self._silent * self._hop_s >= LONG_SILENCE_S:
-            self._come_back()
-        self._silent = 0
+        if rest and depth and is_silent(self._window):
+            self._silent += 1
+            if self._silent > HEARD_FRAMES:
+                return self._skip(wet, rest)
+        else:
+            if self._silent * self._hop_s >= LONG_SILENCE_S:
+                self._come_back()
+            self._silent = 0
         self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
         if rest and self.resting:
             # Blocks that wake up now would not run, and be heard cold after their warm-up.
@@ -134,7 +137,8 @@ class Pipeline:
         if ran == 0:
             return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
         enhanced = self._enhance(ran, max(head, 1))
-        self._speech.observe(self._centred, enhanced)
+        if not self._silent:  # a gap between words is no pause yet
+            self._speech.observe(self._centred, enhanced)
         return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
 
     def _enhance(self, depth: int, head: int) -> Float32:
@@ -151,7 +155,6 @@ class Pipeline:
 
         It counts as heard as the frame before it was, and after a while as pauses are: a gap changes no depth.
         """
-        self._silent += 1
         self.resting = self.resting or self._silent * self._hop_s >= rest.after_s
         if self.resting:
             self._heard = min(self._heard, rest.depth)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
-from pse_sdk.silence import Rest
+from pse_sdk.silence import SILENT, Rest
 
 # How much of a recording is heard before it begins; docs/robustness.md has what other lengths and ways bring.
 WARM_START_S = 5.0
@@ -112,7 +112,7 @@ def _pass_silence(
         if not block.size:
             continue  # of whatever type: nothing has begun
         pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
-        sounds = block.reshape(len(block), -1).any(axis=1)
+        sounds = np.any([np.abs(sanitise(channel)[0]) > SILENT for channel in to_channels(block)], axis=0)
         silent = int(sounds.argmax()) if sounds.any() else len(block)
         if silent:
             held.append(block[:silent].copy())
