@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,6 @@ import soundfile
 
 from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import write_atomically
-from pse_sdk.pcm import PcmFormat
 
 # Frames of a file that are in memory at a time: 2.7 s at 48 kHz.
 BLOCK_FRAMES = 1 << 17
@@ -92,13 +90,6 @@ def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[n
                          f"{file.frames / file.samplerate:.1f} s are there; copy or download it again")  # fmt: skip
     if missing > 0 and _says_its_length(file, path):
         warnings.warn(f"{path}: {missing} samples fewer than it says; what is there is used", PseWarning, stacklevel=2)
-
-
-def as_stored(block: npt.NDArray[np.float32], subtype: str) -> npt.NDArray[Any]:
-    """Float samples as a file of this subtype takes them: libsndfile rounds down to 16 bits, half a step too low."""
-    if subtype != "PCM_16":
-        return block
-    return PcmFormat(np.dtype(np.int16), 1, False).restore([block])
 
 
 @contextmanager

@@ -73,6 +73,13 @@ class PcmFormat:
         return f"{self.dtype} {shape}"
 
 
+def as_stored(block: npt.NDArray[np.float32], subtype: str) -> npt.NDArray[Any]:
+    """Float samples as a file of this subtype takes them: libsndfile rounds down to 16 bits, half a step too low."""
+    if subtype != "PCM_16":
+        return block
+    return PcmFormat(np.dtype(np.int16), 1, False).restore([block])
+
+
 def pieces(block: npt.NDArray[Any], rate: int) -> Iterator[npt.NDArray[Any]]:
     """The same samples, at most `PIECE_S` at a time."""
     size = int(PIECE_S * rate)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_sdk.audio import as_stored, open_audio, read_blocks, write_audio
+from pse_sdk.audio import open_audio, read_blocks, write_audio
 from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.files import check_writable, write_atomically
+from pse_sdk.pcm import as_stored
 
 
 def recording(path: Path, seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> Path:

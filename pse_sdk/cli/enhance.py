@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pse_sdk.audio import ENHANCED, as_stored, open_audio, read_blocks, write_audio
+from pse_sdk.audio import ENHANCED, open_audio, read_blocks, write_audio
 from pse_sdk.cli.jobs import Job, file_identity, named_path, plan, skipped
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.errors import PseError, UsageError
-from pse_sdk.pcm import LOUDEST
+from pse_sdk.pcm import LOUDEST, as_stored
 
 # What recordings of speech lose is less by far: of 131 noisy ones none lost more than 15 dB.
 NOTHING_LEFT_DB = 30.0
