@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.pcm import PcmFormat, must_be_scaled, pieces, sanitise, to_channels
+from pse_sdk.pcm import INT16_SCALE, PcmFormat, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.silence import SILENT, Rest
@@ -112,7 +112,9 @@ def _pass_silence(
         if not block.size:
             continue  # of whatever type: nothing has begun
         pcm = PcmFormat.of(block) if pcm is None else pcm.same_as(block)
-        sounds = np.any([np.abs(sanitise(channel)[0]) > SILENT for channel in to_channels(block)], axis=0)
+        # What is no audio counts as sound: it is told of, or replaced, with all that follows.
+        silence = SILENT * INT16_SCALE if block.dtype.type is np.int16 else SILENT
+        sounds = ~(np.abs(block.astype(np.float32)).reshape(len(block), -1) <= silence).all(axis=1)
         silent = int(sounds.argmax()) if sounds.any() else len(block)
         if silent:
             held.append(block[:silent].copy())
