@@ -61,8 +61,10 @@ def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
     try:
         file = soundfile.SoundFile(_name(path))
     except (soundfile.SoundFileError, OSError, TypeError, UnicodeError) as error:
+        # That there is a file was looked at: of an MP3 in which it finds nothing libsndfile says that there is none.
+        reason = "no sound was found in it" if "not a regular file" in str(error) else _reason(error)
         raise AudioError(
-            f"{path}: not a recording that can be read ({KINDS}): {_reason(error)}; "
+            f"{path}: not a recording that can be read ({KINDS}): {reason}; "
             f"others have to be converted first, `ffmpeg -i {path.name} {path.stem}-converted.wav`"
         ) from error
     with file:
@@ -237,6 +239,4 @@ def _subtype_for(container: str, like: soundfile.SoundFile) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(getattr(error, "error_string", "") or getattr(error, "strerror", "") or error)
-    if "not a regular file" in text:  # of an MP3 in which it finds nothing; that there is a file was looked at before
-        return "no sound was found in it"
     return text.strip().rstrip(".").removeprefix("Error : ")

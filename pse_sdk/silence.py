@@ -14,8 +14,8 @@ at 3, 10, 20 dB SNR, then of white noise (depth 1 from the third second on, dept
 After 4.4 s of digital silence (160 onsets, a later model), states times 0, 1/8, 1/4, 0.4: SI-SDR of the next 1.5 s
 +1.15, +1.16, +1.15, +1.01 dB; level of the first 100 ms in the worst tenth -7.9, -2.8, -2.9, -2.5 dB; noise left in the
 pauses +5.2, +4.5, +3.9, +3.6 dB. Kept whole (40 onsets) they lose more of the onset than from zeros. All against a
-stream that runs on in the silence: cells that see nothing but zeros drift, by up to 0.9 per frame. So no block ever
-runs in digital silence, in recordings and at pinned depths neither.
+stream that runs on in the silence: cells that see nothing but zeros drift, by up to 0.9 per frame. So but for its first
+frames (`HEARD_FRAMES`) no block runs in digital silence, in recordings and at pinned depths neither.
 """
 
 from __future__ import annotations

@@ -204,9 +204,6 @@ def _read_int16(path: Path, full_scale: bool) -> npt.NDArray[np.int16]:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: cannot be decoded ({error.error_string})") from error
-    no_samples = AudioError(f"{path}: holds no samples; take it out of the index")
-    if not len(samples):
-        raise no_samples
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds samples that are not numbers; take it out of the index, or mend it")
@@ -214,7 +211,7 @@ def _read_int16(path: Path, full_scale: bool) -> npt.NDArray[np.int16]:
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     if not len(mono):  # of one sample at a higher rate nothing is left
-        raise no_samples
+        raise AudioError(f"{path}: holds no samples; take it out of the index")
     peak = float(np.abs(mono).max())
     if peak > 1 or (full_scale and peak > 0):
         mono = mono / peak
