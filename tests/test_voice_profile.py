@@ -106,3 +106,5 @@ def test_profiles_of_one_voice_are_equal_and_can_be_keys() -> None:
 def test_an_embedding_that_is_no_unit_vector_is_refused(bad: np.ndarray) -> None:
     with pytest.raises(sdk.UsageError, match="make it with enroll"):
         VoiceProfile(bad.astype(np.float32), "abc")
+    with pytest.raises(sdk.UsageError, match="make it with enroll"):
+        VoiceProfile([1.0], "abc")  # type: ignore[arg-type]

@@ -381,12 +381,15 @@ def test_a_spectrogram_is_drawn(run, tmp_path: Path, flags: list[str]) -> None:
 
 def test_a_spectrogram_shows_what_is_beside_a_bad_sample(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.wav"
-    soundfile.write(source, np.r_[0.1 * np.ones(8000), np.nan, 0.1 * np.ones(8000)], 16000, "FLOAT")
+    good = 0.1 * np.ones(16001)
+    bad = np.r_[good[:8000], np.nan, good[:8000]]
+    soundfile.write(source, np.stack([bad, good], axis=1), 16000, "FLOAT")
     drawn = []
     monkeypatch.setattr("pse_sdk.cli.spectrogram.draw", lambda shown, *_, **__: drawn.extend(shown.values()))
     run("spectrogram", source)
     assert len(drawn) == 2
     assert all(np.isfinite(samples).all() for samples in drawn)
+    assert next(iter(drawn))[8000] == pytest.approx(0.05, abs=1e-3)  # what the other channel has there
 
 
 def test_a_spectrogram_of_any_name_is_drawn_and_of_another_scale_refused(run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files are matched by name, and what does not match is told in one line."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +118,18 @@ def test_wrong_labels_are_told(folders: tuple[Path, Path], tmp_path: Path, label
         find_recordings(*folders, tmp_path / "l.csv")
 
 
+def test_accents_match_however_a_system_composes_them(tmp_path: Path) -> None:
+    names = {form: unicodedata.normalize(form, "für") for form in ("NFC", "NFD")}
+    assert names["NFC"] != names["NFD"]
+    write(tmp_path / "noisy" / f"{names['NFC']}.wav")
+    write(tmp_path / "clean" / f"{names['NFD']}.wav")
+    (tmp_path / "l.csv").write_text(f"name,noise\n{names['NFD']},rain\n", encoding="utf-8")
+    (label,) = find_recordings(tmp_path / "noisy", tmp_path / "clean", tmp_path / "l.csv").labels
+    assert (label.name, label.noise) == (names["NFC"], "rain")
+
+
 def test_spaces_after_commas_are_none(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    (tmp_path / "l.csv").write_text("name, snr_db, noise\na, 3, rain\ndeep/b, 4, dog\np1.c, 5, dog\n")
+    (tmp_path / "l.csv").write_text("name, snr_db, noise\na, 3, rain \ndeep/b, 4, dog\np1.c, 5, dog\n")
     label = find_recordings(*folders, tmp_path / "l.csv").labels[0]
     assert (label.snr_db, label.noise) == (3.0, "rain")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from pse_sdk.errors import UsageError
@@ -176,6 +177,15 @@ def test_outputs_that_could_not_be_scored_are_counted(report: Report) -> None:
     assert not any("could not be computed" in line for line in notes(report))
     report.variants[1].columns["wer"].values[:2] = np.nan
     assert notes(report)[0].startswith("WER: 2 of 48 scores could not be computed")
+
+
+def test_every_line_of_the_picture_is_in_its_legend(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[list[str]] = []
+    monkeypatch.setattr(Figure, "legend", lambda _, __, labels, **___: named.append([*labels]))
+    plot_report(report, tmp_path / "r.png")
+    assert {"unprocessed", "good", "flat"} <= {*named[0]}
 
 
 def test_the_picture_is_drawn_or_refused_before_the_work(report: Report, tmp_path: Path) -> None:

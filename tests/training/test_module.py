@@ -78,3 +78,30 @@ def test_remixes_make_the_batch_of_a_step_larger() -> None:
     module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
     module.training_step(BATCH)
     assert heard == [3 * len(NOISY)]
+
+
+def test_processes_draw_remixes_of_their_own_and_heads_in_common() -> None:
+    batch = BATCH._replace(noise=0.3 * NOISY.flip(1))
+    heard: list[torch.Tensor] = []
+    depths: list[list[int]] = []
+
+    class Listening(JointTraining):
+        rank = 0
+        global_rank = property(lambda self: self.rank)  # type: ignore[assignment]
+
+        def heard(self, batch: Batch) -> torch.Tensor:
+            heard.append(batch.noisy)
+            return super().heard(batch)
+
+        def _depths(self, generator: torch.Generator) -> list[int]:
+            depths.append(super()._depths(generator))
+            return depths[-1]
+
+    for rank in (0, 1, 0):
+        module = Listening(dataclasses.replace(BASE, remixes=2, heads=2))
+        module.rank = rank
+        module.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
+        module.training_step(batch)
+    assert torch.equal(heard[0], heard[2])
+    assert not torch.equal(heard[0], heard[1])
+    assert depths[0] == depths[1]
