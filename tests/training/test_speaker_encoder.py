@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from pse_sdk.exporters import speaker_encoder as exporter
 from pse_sdk.exporters.speaker_encoder import export_speaker_encoder
@@ -148,6 +149,15 @@ def test_what_is_missing_is_said_before_anything_is_embedded(folder: Path, tmp_p
     with pytest.raises(AudioError, match=r"'noise'.*'valid'"):
         embed_all(data, tmp_path / "voices")
     assert not list((tmp_path / "voices").glob("*.npz"))
+
+
+@pytest.mark.parametrize(("seconds", "voices"), [(0.5, 2), (0.2, 1)])
+def test_what_is_shorter_than_a_word_is_no_voice(folder: Path, tmp_path: Path, seconds: float, voices: int) -> None:
+    data = shutil.copytree(folder, tmp_path / "data")
+    soundfile.write(data / "valid-speech-0.flac", voice(1.0)[-int(16000 * seconds) :], 16000)
+    embed_all(data, tmp_path / "voices")
+    found = load_voices(tmp_path / "voices" / "valid.npz", load_clips(data, "speech", "valid"), ())
+    assert len(found.numbers) == voices
 
 
 def test_a_source_without_a_voice_is_left_out(folder: Path) -> None:
