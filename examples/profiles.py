@@ -10,7 +10,7 @@ import pse_sdk as sdk
 # From code: at most 3 blocks, 5 % of a core, and never more than 18 dB of attenuation.
 meeting = sdk.Profile("meeting", max_depth=3, cpu_share=0.05, strength_db=18)
 enhancer = sdk.Enhancer(meeting)
-enhancer.process(np.zeros(16000, np.float32))
+enhancer.process(np.random.default_rng(0).normal(0, 0.01, 16000).astype(np.float32))
 print(f"meeting: depth {enhancer.depth}, {enhancer.stats().reason}")
 
 # From a file, as users write it. A wrong key or value is named, with what is allowed.

@@ -18,7 +18,7 @@ CPU_HEADROOM = 0.02
 # Late frames are rare, and their share is known badly: going deeper needs much room.
 LATE_HEADROOM = 0.7
 MAX_BACKOFF = 64
-START = "expected to fit; no frame has run yet"
+START = "expected to fit; the model has not run yet"
 # A deeper network that lasted this many dwells was no mistake.
 SETTLED_DWELLS = 4
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -62,9 +63,9 @@ def enhance(
 
     A file that is there already is replaced.
     """
-    jobs = plan(inputs, output)
     enhancer = Enhancer(profile, model=model, runtime=runtime, strength_db=strength_db, voice=voice)
     enhancer.set_depth(depth)
+    jobs = plan(inputs, output)  # last: it makes the folders to write to
     deepest = min(enhancer.profile.max_depth or enhancer.max_depth, enhancer.max_depth)
     shown = deepest if depth is None else depth
     console = Console(stderr=True, soft_wrap=True)
@@ -76,7 +77,7 @@ def enhance(
         planned, jobs = len(jobs), [job for job in jobs if not job.target.exists()]
         console.print(f"left out {planned - len(jobs)} of {planned}: their outputs are there already",
                       markup=False, highlight=False)  # fmt: skip
-    with _progress(console) as progress:
+    with _progress(console) as progress, _telling_how_to_go_on(console, jobs, written):
         for job in jobs:
             task = progress.add_task(job.source.name, total=None)
             try:
@@ -114,6 +115,18 @@ def enhance(
             names = ", ".join(map(str, failed))
             console.print(f"pse: {len(failed)} of {len(jobs)} failed: {names}", markup=False, highlight=False)
         raise typer.Exit(1)
+
+
+@contextmanager
+def _telling_how_to_go_on(console: Console, jobs: Sequence[Job], written: Collection[object]) -> Iterator[None]:
+    """What was done before an interruption need not be done again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if written:
+            console.print(f"pse: {len(written)} of {len(jobs)} are done; the same command with --skip-existing does "
+                          "the others", markup=False, highlight=False)  # fmt: skip
+        raise
 
 
 def _enhance_file(

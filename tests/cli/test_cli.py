@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ import soxr
 from pse_sdk.runtimes import bundled
 
 import pse_sdk as sdk
-from pse_sdk.cli import main
+from pse_sdk.cli import enhance, main
+from pse_sdk.cli.jobs import Job
 from pse_sdk.models.checkpoint import save_pdccrn
 from tests.conftest import TINY_PDCCRN, make_pdccrn
 
@@ -158,6 +160,7 @@ def test_a_file_that_breaks_off_leaves_nothing(run, tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["--profile", "turbo"], 1, "unknown profile 'turbo': choose one of balanced, battery, quality"),
+        (["--profile", "turbo", "-o", "out/"], 1, "unknown profile 'turbo'"),
         (["--depth", "9"], 1, "this model has depths 1 to 3"),
         (["--depth", "x"], 2, "--depth"),
         (["--model", "huge"], 1, "unknown model 'huge'"),
@@ -275,6 +278,24 @@ def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: i
     assert said in errors
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_whoever_interrupts_a_folder_is_told_how_to_go_on(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c"):
+        recording(Path("in") / f"{name}.wav")
+    one_file = enhance._enhance_file
+
+    def interrupted(enhancer: sdk.Enhancer, job: Job, *more: Any) -> tuple[float, float]:
+        if job.source.name == "b.wav":
+            raise KeyboardInterrupt
+        return one_file(enhancer, job, *more)
+
+    monkeypatch.setattr(enhance, "_enhance_file", interrupted)
+    code, text = run("enhance", "in", "-o", "out")
+    assert code == 130
+    assert "1 of 3 are done; the same command with --skip-existing does the others" in text
+    assert [path.name for path in Path("out").iterdir()] == ["a.wav"]
 
 
 def test_the_version_is_told(run) -> None:
