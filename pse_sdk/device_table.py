@@ -56,6 +56,7 @@ class Measured:
     memory_mb : what importing and loading add to a process that has NumPy
     timings : one per depth and condition; ``paced`` for every depth
     load : the competing processes of the conditions under load, where they are not those of the whole table
+    made : as of the whole table, where an earlier run measured it
     """
 
     model: str
@@ -69,6 +70,7 @@ class Measured:
     memory_mb: float
     timings: tuple[Timing, ...]
     load: str | None = None
+    made: str | None = None
 
     def __post_init__(self) -> None:
         measured = [(t.condition, t.depth) for t in self.timings]

@@ -40,7 +40,8 @@ class Machine:
 def this_machine() -> Machine:
     """The machine that this process runs on; asked of the system once."""
     system = f"{platform.system()} {platform.machine()}"
-    return Machine(_cpu_name() or "unknown CPU", psutil.cpu_count() or 1, system)
+    cpu = "".join(filter(str.isprintable, _cpu_name() or "")) or "unknown CPU"
+    return Machine(cpu, psutil.cpu_count() or 1, system)
 
 
 def usable_cores() -> int:

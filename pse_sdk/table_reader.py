@@ -60,13 +60,17 @@ def usable_table(path: Path | None = None) -> DeviceTable | None:
         message = f"device table ignored: {error}; `pse profile-device` makes it anew"
         warnings.warn(message, DeviceTableWarning, stacklevel=1)
         return None
-    if table.machine != this_machine():
-        warnings.warn(
-            f"device table ignored: {path} was made on another machine ({table.machine}; this one is "
-            f"{this_machine()}); `pse profile-device` measures this one", DeviceTableWarning, stacklevel=1,
-        )  # fmt: skip
+    if elsewhere := why_not_here(table, path):
+        message = f"device table ignored: {elsewhere}; `pse profile-device` measures this one"
+        warnings.warn(message, DeviceTableWarning, stacklevel=1)
         return None
     return table
+
+
+def why_not_here(table: DeviceTable, path: Path) -> str:
+    """Why a table says nothing of this machine; empty if it does."""
+    here = this_machine()
+    return "" if table.machine == here else f"{path} was made on another machine ({table.machine}; this one is {here})"
 
 
 def read_table(path: Path) -> DeviceTable:
@@ -128,7 +132,8 @@ def _record(kind: type[R], values: Mapping[str, Any], where: str, **built: Any) 
 
 def _fits(value: Any, kind: str, name: str) -> bool:
     if kind == "str":
-        return isinstance(value, str) and (name != "condition" or value in CONDITIONS)
+        # Others' tables are shown in terminals, which control characters would command.
+        return isinstance(value, str) and value.isprintable() and (name != "condition" or value in CONDITIONS)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MAX_MS <= value <= MAX_MS:
         return False  # NaN too: no comparison holds for it
     if kind == "int":

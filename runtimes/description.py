@@ -130,7 +130,8 @@ def _check(d: ModelDescription) -> None:
         value = getattr(d, name)
         if type(value) is not int or not 1 <= value <= 1 << 24:
             raise ValueError(f"{name} = {value!r}")
-    if not isinstance(d.name, str):
+    # It is shown in terminals, which control characters would command.
+    if not isinstance(d.name, str) or not d.name.isprintable():
         raise ValueError(f"name = {d.name!r}")
     if d.window % d.hop:
         raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")

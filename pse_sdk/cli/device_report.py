@@ -27,7 +27,10 @@ def report(table: DeviceTable) -> RenderableType:
     for m in table.measured:
         parts.append(Text(f"\n{_name(m)}", style="bold"))
         parts.append(
-            Text(f"opened in {m.load_ms:.0f} ms ({m.start_ms:.0f} ms with imports), {m.memory_mb:.0f} MB; times in ms")
+            Text(
+                f"opened in {m.load_ms:.0f} ms ({m.start_ms:.0f} ms with imports), {m.memory_mb:.0f} MB; times in ms"
+                + (f"; measured {m.made}" if m.made else "")
+            )
         )
         parts += [_condition(m, condition, table.load) for condition in CONDITIONS if _timings(m, condition)]
     return Group(*parts)
@@ -42,6 +45,7 @@ def comparison(a: tuple[str, DeviceTable], b: tuple[str, DeviceTable]) -> Render
         parts.append(Text(f"\n{' or '.join(dict.fromkeys(_name(m) for m in (of_a, of_b) if m))}", style="bold"))
         if of_a and of_b and of_a.sha256 != of_b.sha256:
             parts.append(Text("two different files"))
+        parts += [Text(f"in {n} measured {m.made}") for n, m in (("A", of_a), ("B", of_b)) if m and m.made]
         loads = {m.load or table.load for m, (_, table) in ((of_a, a), (of_b, b)) if m}
         if len(loads) > 1:
             parts.append(Text(f"two different loads: {'; '.join(sorted(loads))}"))

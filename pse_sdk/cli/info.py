@@ -13,15 +13,18 @@ from rich.table import Table
 from pse_sdk.errors import DeviceTableWarning, TableError
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
-from pse_sdk.runtimes.bundled import bundled_files, bundled_models, find_model
+from pse_sdk.runtimes.bundled import bundled_files, bundled_models, checksum, find_model
 from pse_sdk.runtimes.packages import PACKAGES, installed
-from pse_sdk.runtimes.select import open_file
+from pse_sdk.runtimes.select import SUFFIXES, open_file
 from pse_sdk.table_reader import default_path, usable_table
+
+# Columns that the tables need: a narrower terminal wraps their lines instead of losing figures.
+WIDTH = 80
 
 
 def info() -> None:
     """Show models, profiles, runtimes and this machine."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(width=max(Console().width, WIDTH), soft_wrap=True, highlight=False)
     console.print(f"pse-sdk {metadata.version('pse-sdk')}")
     console.print(_models())
     console.print(_profiles())
@@ -76,7 +79,8 @@ def _machine() -> str:
 
 def _memory() -> str:
     try:
-        return f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+        total = psutil.virtual_memory().total
+        return f"{total / 2**30:.0f} GiB" if total >= 2**32 else f"{total / 2**20:.0f} MiB"
     except OSError:  # a sandbox without /proc/meminfo
         return "memory not told"
 
@@ -94,4 +98,10 @@ def _device_table() -> str:
     if table is None:
         return f"Device table: {_why_not()}; `pse profile-device` makes one"
     measured = ", ".join(f"{m.model} ({m.precision}) in {m.runtime}" for m in table.measured)
-    return f"Device table: {default_path()}, made {table.made}: {measured}"
+    told = f"Device table: {default_path()}, made {table.made}: {measured}"
+    suffixes = {suffix for runtime, suffix in SUFFIXES.items() if installed(runtime)}
+    files = [path for name in bundled_models() for path in bundled_files(name) if path.suffix in suffixes]
+    unknown = [path.name for path in files if not any(m.sha256 == checksum(path) for m in table.measured)]
+    if unknown:
+        told += f"; it does not know {', '.join(unknown)} of this pse-sdk: `pse profile-device` adds what is missing"
+    return told

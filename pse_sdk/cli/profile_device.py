@@ -21,7 +21,7 @@ from pse_sdk.profiling.competitors import Competition, competing, own_nice
 from pse_sdk.profiling.energy import EnergyMeter
 from pse_sdk.profiling.frames import WARM_UP
 from pse_sdk.profiling.measure import Plan, Series, measure
-from pse_sdk.profiling.save import add_earlier, make_table, save_table
+from pse_sdk.profiling.save import add_earlier, make_table, save_table, why_not_kept
 from pse_sdk.table_reader import default_path, read_table
 
 FRAMES = 1000
@@ -69,14 +69,18 @@ def profile_device(
         a, b = ((str(path), read_table(path)) for path in compare)
         console.print(comparison(a, b))
         return
+    if quick and frames is not None:
+        raise UsageError("--quick chooses the number of frames: leave out either of --quick and --frames")
+    if load == 0 and (load_cores or load_nice is not None):
+        raise UsageError("--load 0 has no competing processes: leave out --load-cores and --load-nice")
     nice = own_nice() if load_nice is None else load_nice
     competition = Competition(usable_cores() if load is None else load, nice, _cores(load_cores))
     candidates, skipped = find_candidates(model or [], runtime or [])
-    path = _checked(output, plot)
+    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    path = _checked(output, plot, notes)
     with competing(competition):
         pass  # what the system refuses is said before the minutes of measuring, not after
     plan = _plan(candidates, frames, quick, competition)
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     for line in skipped:
         notes.print(line)
     meter = EnergyMeter()
@@ -84,18 +88,21 @@ def profile_device(
     meter.measure_idle(IDLE_S)
     every = _measure(candidates, plan, meter, notes)
     table = make_table([series.measured() for series in every], busy, competition)
-    save_table(add_earlier(table, path), path)
-    console.print(report(table))
+    # All files before the report, whose reader may leave; and the report though a file could not be written.
+    try:
+        save_table(add_earlier(table, path), path)
+        notes.print(f"wrote {path}")
+        if plot is not None:
+            with write_atomically(plot) as temporary:
+                draw_latencies(every, temporary, f"{table.machine}; load: {table.load}")
+            notes.print(f"wrote {plot}")
+    finally:
+        console.print(report(table))
     if meter.missing:
         notes.print(f"energy was not measured: {meter.missing}; CPU s/s, the median CPU seconds of a second of audio, "
                     "stand for it")  # fmt: skip
     if busy > DISTURBED:
         notes.print(f"the machine was {busy:.0%} busy before the measuring began: measure again when it is idle")
-    notes.print(f"wrote {path}")
-    if plot is not None:
-        with write_atomically(plot) as temporary:
-            draw_latencies(every, temporary, f"{table.machine}; load: {table.load}")
-        notes.print(f"wrote {plot}")
 
 
 def _busy(notes: Console) -> float:
@@ -107,8 +114,8 @@ def _busy(notes: Console) -> float:
         return 0.0
 
 
-def _checked(output: Path | None, plot: Path | None) -> Path:
-    """Where the table is written, once that and the plot are known to be possible."""
+def _checked(output: Path | None, plot: Path | None, notes: Console) -> Path:
+    """Where the table is written, once that and the plot are known to be possible, and no other table is lost."""
     if plot is not None:
         check_picture(plot)
     path = output or default_path()
@@ -117,6 +124,10 @@ def _checked(output: Path | None, plot: Path | None) -> Path:
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another output") from error
     check_writable(path)
+    if problem := why_not_kept(path):
+        if output is not None:
+            raise UsageError(f"{problem}; it would be replaced: choose another output, or delete it")
+        notes.print(f"will be replaced: {problem}")
     return path
 
 
@@ -149,7 +160,7 @@ def _quick_frames(candidates: list[Candidate], competition: Competition) -> int:
 
 def _cores(text: str) -> tuple[int, ...]:
     try:
-        cores = tuple(int(core) for core in text.split(",") if core)
+        cores = tuple(int(core) for core in text.split(",")) if text else ()
     except ValueError:
         raise UsageError(f"--load-cores {text}: give core numbers with commas between, such as 0,1") from None
     last = (psutil.cpu_count() or 1) - 1

@@ -38,6 +38,6 @@ def record_load(
     console.print(
         f"wrote {output}: {trace.frames} frames; depth 1 to {trace.depths} cost {costs} ms; 98 % of the frames ran "
         f"at {low:.2f} to {high:.2f} times that; {len(stalls)} stalls of over 0.1 ms, the longest "
-        f"{1e3 * trace.stall_s.max():.1f} ms",
+        f"{1e3 * trace.stall_s.max():.1f} ms; {np.mean(trace.wait_s > 1e-3):.1%} of the frames waited for over 1 ms",
         markup=False,
     )

@@ -51,7 +51,13 @@ def simulate(
     loaded = [_trace(name, seed) for name in traces or LIBRARY]
     for trace in loaded:
         _must_fit(asked, trace)
+    if seed and not any(name in LIBRARY for name in traces or LIBRARY):
+        raise UsageError("--seed is of the synthetic traces, and files were recorded once: leave it out")
     results = [(trace, compare(trace, asked)) for trace in loaded]
+    if plot:
+        replays = [(trace, rows[CONTROLLER][0], rows[ORACLE][0]) for trace, rows in results]
+        plot_replays(replays, plot, f"profile {asked.name}")
+        Console(stderr=True, soft_wrap=True).print(f"wrote {plot}", markup=False, highlight=False)
     names = max(LEAST_NAME, *(cell_len(trace.name) for trace in loaded))
     console = Console(width=max(Console().width, names + WIDTH), soft_wrap=True, highlight=False)
     if as_json:
@@ -62,10 +68,6 @@ def simulate(
         typer.echo(json.dumps({"profile": asked.name, "seed": seed, "traces": figures}, indent=1))
     else:
         console.print(_table(results, asked.name))
-    if plot:
-        replays = [(trace, rows[CONTROLLER][0], rows[ORACLE][0]) for trace, rows in results]
-        plot_replays(replays, plot, f"profile {asked.name}")
-        Console(stderr=True, soft_wrap=True).print(f"wrote {plot}", markup=False, highlight=False)
 
 
 def _trace(name: str, seed: int) -> LoadTrace:

@@ -53,7 +53,9 @@ def find_candidates(models: Sequence[str], runtimes: Sequence[str]) -> tuple[lis
                 skipped.append(f"not measured: {path.name} in {name}: {error}")
                 continue
             loaded = runtime.path or path
-            found.append(Candidate(loaded, checksum(loaded), runtime, _version(name)))
+            sha256 = checksum(loaded)
+            if not any((c.runtime.name, c.sha256) == (name, sha256) for c in found):
+                found.append(Candidate(loaded, sha256, runtime, _version(name)))
     if not found:
         raise UsageError("nothing to measure: " + "; ".join(skipped))
     return found, skipped

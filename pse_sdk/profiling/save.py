@@ -18,7 +18,7 @@ from pse_sdk.files import write_atomically
 from pse_sdk.load import read_sensors
 from pse_sdk.machine import governor, this_machine
 from pse_sdk.profiling.competitors import Competition
-from pse_sdk.table_reader import FORMAT, read_table
+from pse_sdk.table_reader import FORMAT, read_table, why_not_here
 
 SAME_NAME = 3
 HEADER = "# What `pse profile-device` measured on this machine. Delete this file to forget it.\n\n"
@@ -43,15 +43,11 @@ def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
     """``table`` with what the one at ``path`` knows of other files and runtimes, if that is of this machine.
 
     Of files of one name the last `SAME_NAME` that were measured are kept: an app may use two, and none uses all that
-    there ever were.
-    What was measured under another load than ``table`` says so of itself.
+    there ever were. They say of themselves when they were measured and, where that differs, under which load.
     """
-    try:
-        earlier = read_table(path)
-    except TableError:
+    if not path.exists() or why_not_kept(path):
         return table
-    if earlier.machine != table.machine:
-        return table
+    earlier = read_table(path)
     new = {(m.runtime, m.sha256) for m in table.measured}
     named = Counter(_name(m) for m in table.measured)
     kept = []
@@ -60,10 +56,21 @@ def add_earlier(table: DeviceTable, path: Path) -> DeviceTable:
             named[_name(m)] += 1
             kept.append(m)
     loads = [m.load or earlier.load for m in kept]
-    with_loads = [
-        dataclasses.replace(m, load=None if load == table.load else load) for m, load in zip(kept, loads, strict=True)
+    marked = [
+        dataclasses.replace(m, load=None if load == table.load else load, made=m.made or earlier.made)
+        for m, load in zip(kept, loads, strict=True)
     ]
-    return dataclasses.replace(table, measured=(*table.measured, *with_loads))
+    return dataclasses.replace(table, measured=(*table.measured, *marked))
+
+
+def why_not_kept(path: Path) -> str:
+    """What is wrong with the file at ``path`` as a table to add to; empty if nothing is, or if there is none."""
+    if not path.exists():
+        return ""
+    try:
+        return why_not_here(read_table(path), path)
+    except TableError as error:
+        return str(error)
 
 
 def _name(m: Measured) -> tuple[str, str, str]:

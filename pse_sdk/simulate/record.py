@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_sdk.cost_model import assumed_costs
+from pse_sdk.costs import expected_costs
 from pse_sdk.load import Clocks, LoadMonitor
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.bundled import find_model
@@ -34,8 +34,9 @@ def record_trace(
 
     Before that, a few frames of each depth in turn tell what a depth costs here. What the CPU time of a frame is more
     than that is the slowdown; what the wall time is more than the CPU time is a stall; what a frame begins after its
-    time is its wait. Where in the frame a stall lay cannot be measured: it is drawn evenly, from a fixed seed. Ctrl-C
-    after the calibration ends the recording early: what was recorded until then is returned.
+    time is its wait, but for the queue that the deepest depth makes by itself where its CPU time exceeds a hop: a
+    shallower one would not have made it. Where in the frame a stall lay cannot be measured: it is drawn evenly, from a
+    fixed seed. Ctrl-C after the calibration ends the recording early: what was recorded until then is returned.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def record_trace(
     monitor.start()
     try:
         pace = _pace(len(depths), hop, clocks, sleep)
-        for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, depths, clocks, pace)):
+        for n, times in enumerate(_times(Pipeline(runtime, d.sample_rate), d.hop, hop, depths, clocks, pace)):
             walls[n], cpus[n], waits[n] = times
             loads[n] = np.nan if monitor.load.cpu is None else monitor.load.cpu
             done = n + 1
@@ -75,7 +76,7 @@ def record_trace(
         name=name,
         hop_s=hop,
         costs_s=costs,
-        expected_s=np.array(assumed_costs(d.macs_per_second, hop, d.precision)),
+        expected_s=np.array(expected_costs(runtime)),
         slowdown=np.maximum(cpu / costs[-1], 1e-3),
         stall_s=np.where(held_off > LEAST_STALL_S, held_off, 0.0),
         stall_at=np.random.default_rng(0).uniform(size=len(wall)),
@@ -97,11 +98,12 @@ def _pace(frames: int, hop_s: float, clocks: Clocks, sleep: Callable[[float], No
 
 
 def _times(
-    pipeline: Pipeline, hop: int, depths: list[int], clocks: Clocks, pace: Iterator[float]
+    pipeline: Pipeline, hop: int, hop_s: float, depths: list[int], clocks: Clocks, pace: Iterator[float]
 ) -> Iterator[tuple[float, float, float]]:
     """Wall and CPU seconds of each frame, measured where the `Enhancer` measures them, and its wait before."""
     noise = (0.1 * np.random.default_rng(0).standard_normal(100 * hop)).astype(np.float32)
     took = (0.0, 0.0)
+    queue = 0.0  # seconds that frames would begin late if nothing but their own CPU time held them up
 
     def frame(at: Pipeline) -> Float32:
         nonlocal took
@@ -111,9 +113,10 @@ def _times(
         return done
 
     for n, due in enumerate(pace):
-        waited = clocks.wall() - due
+        waited = clocks.wall() - due - queue
         at = n % 100 * hop
         pipeline.push(noise[at : at + hop], frame)
+        queue = max(0.0, queue + took[1] - hop_s)
         yield *took, waited
 
 

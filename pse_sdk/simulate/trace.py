@@ -34,6 +34,8 @@ HOPS_S = (1e-3, 1.0)
 MOST_DEPTHS = 64
 # What no machine does to a frame: seconds that it takes or waits, and times that it is slower.
 MOST_S, MOST_SLOWDOWN = 1e6, 1e6
+# What no frame costs less than, and times that no machine is faster: what is smaller has no ratios left.
+LEAST_S, LEAST_SLOWDOWN = 1e-9, 1e-6
 
 # What the libraries raise for archives that are damaged, foreign, encrypted or packed in ways that they do not know, or
 # whose arrays' headers are no Python.
@@ -60,9 +62,9 @@ class LoadTrace:
     hop_s : seconds from one frame to the next
     costs_s : [depths], CPU seconds per frame at depth 1..L where slowdown is 1; rising
     expected_s : [depths], what the controller is told to expect before it has measured anything
-    slowdown : [frames], above 0
+    slowdown : [frames], from 1e-6
     wait_s : [frames], seconds from the moment when a frame's samples were there until it began, from 0: the thread
-        waited for a core, or for an earlier frame
+        waited for a core, or for an earlier frame that had been held up
     stall_s, stall_at : [frames], seconds from 0, and 0..1
     cpu_load : [frames], what the system says of its load, 0..1; NaN where it says nothing
     loaded : [frames], whether an outside load is at work; onsets and ends are what reaction and recovery are
@@ -183,9 +185,9 @@ def _problem(trace: LoadTrace) -> str:
             if len(getattr(trace, name)) != length:
                 return f"{name} has {len(getattr(trace, name))} values, expected {length}"
     rules = {
-        "costs_s": (trace.costs_s > 0) & (trace.costs_s <= MOST_S) & (np.diff(trace.costs_s, prepend=0) > 0),
-        "expected_s": (trace.expected_s > 0) & (trace.expected_s <= MOST_S),
-        "slowdown": (trace.slowdown > 0) & (trace.slowdown <= MOST_SLOWDOWN),
+        "costs_s": (trace.costs_s >= LEAST_S) & (trace.costs_s <= MOST_S) & (np.diff(trace.costs_s, prepend=0) > 0),
+        "expected_s": (trace.expected_s >= LEAST_S) & (trace.expected_s <= MOST_S),
+        "slowdown": (trace.slowdown >= LEAST_SLOWDOWN) & (trace.slowdown <= MOST_SLOWDOWN),
         "stall_s": (trace.stall_s >= 0) & (trace.stall_s <= MOST_S),
         "wait_s": (trace.wait_s >= 0) & (trace.wait_s <= MOST_S),
         "stall_at": (trace.stall_at >= 0) & (trace.stall_at <= 1),

@@ -1,11 +1,13 @@
 """`pse profile-device`: a few frames from end to end, and every mistake in one line before anything is measured."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from pse_sdk.runtimes.bundled import bundled_files, checksum
 
 from pse_sdk.cli import profile_device as module
-from pse_sdk.machine import Machine
+from pse_sdk.machine import Machine, this_machine
 from pse_sdk.profiling.competitors import own_nice
 from pse_sdk.profiling.save import save_table
 from pse_sdk.table_reader import read_table
@@ -22,7 +24,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_a_machine_is_measured_and_its_table_is_used(run, tmp_path: Path, tiny_model: Path) -> None:
     picture, path = tmp_path / "latency.png", tmp_path / "data" / "device.toml"
-    code, text = run("profile-device", "--quick", "--model", tiny_model, "--frames", 10, "--load", 1, "--plot", picture)
+    code, text = run("profile-device", "--model", tiny_model, "--frames", 10, "--load", 1, "--plot", picture)
     assert code == 0, text
     load = f"Paced, under load: 1 competing process at nice {own_nice()}"
     for words in ("tiny (fp32) in onnx", load, f"wrote {path}"):
@@ -62,6 +64,10 @@ def test_a_table_that_cannot_be_used_is_told_where_it_is_asked_for(run, tmp_path
         (["--plot", "no/such/a.png"], 1, "there is no folder"),
         (["-o", "damaged.toml/table.toml"], 1, "damaged.toml/table.toml: cannot be written"),
         (["-o", "."], 1, "exists and is not a file"),
+        (["-o", "damaged.toml"], 1, "damaged.toml: is not a device table; it would be replaced: choose another output"),
+        (["--quick", "--frames", "10"], 1, "leave out either of --quick and --frames"),
+        (["--load", "0", "--load-nice", "5"], 1, "--load 0 has no competing processes"),
+        (["--load-cores", ","], 1, "--load-cores ,: give core numbers"),
         (["--load-cores", "0;1"], 1, "--load-cores 0;1: give core numbers with commas between, such as 0,1"),
         (["--load-cores", "4095"], 1, "--load-cores 4095: this machine has cores 0 to "),
         (["--frames", "0"], 2, "--frames"),
@@ -119,6 +125,45 @@ def test_two_loads_that_are_compared_are_told(run, tmp_path: Path) -> None:
 def test_a_model_named_twice_is_measured_once(tiny_model: Path) -> None:
     candidates, _ = module.find_candidates([str(tiny_model)] * 2, ["onnx", "onnx"])
     assert len(candidates) == 1
+
+
+def test_the_same_file_by_another_name_is_measured_once(tiny_model: Path, tmp_path: Path) -> None:
+    copy = shutil.copy(tiny_model, tmp_path / "copy.onnx")
+    candidates, _ = module.find_candidates([str(tiny_model), str(copy)], ["onnx"])
+    assert len(candidates) == 1
+
+
+def test_this_users_table_of_another_machine_is_replaced_and_another_file_is_not(
+    run, tmp_path: Path, tiny_model: Path
+) -> None:
+    few = ("--model", tiny_model, "--frames", 10, "--load", 0)
+    for path in (tmp_path / "data" / "device.toml", tmp_path / "board.toml"):
+        save_table(make_device_table(machine=Machine("Another", 64, "Linux")), path)
+    code, text = run("profile-device", *few)
+    assert (code, "will be replaced: " in text, "made on another machine (Another, 64 cores" in text) == (0, True, True)
+    code, text = run("profile-device", *few, "-o", tmp_path / "board.toml")
+    assert (code, "it would be replaced: choose another output" in text) == (1, True)
+    assert read_table(tmp_path / "board.toml").machine.cores == 64
+
+
+def test_figures_are_shown_though_the_table_cannot_be_written(
+    run, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "save_table", full)
+    code, text = run("profile-device", "--model", tiny_model, "--frames", 10, "--load", 0)
+    assert (code, "No space left" in text, "tiny (fp32) in onnx" in text) == (1, True, True)
+
+
+def test_info_tells_of_bundled_models_that_the_table_does_not_know(run, tmp_path: Path) -> None:
+    assert "Device table: none" in run("info")[1]
+    known = [make_measured(sha256=checksum(path)) for path in bundled_files("small")]
+    save_table(make_device_table(*known, machine=this_machine()), tmp_path / "data" / "device.toml")
+    assert "does not know" not in run("info")[1]
+    save_table(make_device_table(machine=this_machine()), tmp_path / "data" / "device.toml")
+    assert "it does not know small.onnx" in run("info")[1]
 
 
 def test_a_quick_run_has_as_many_frames_as_fit_into_its_time(tiny_model: Path) -> None:

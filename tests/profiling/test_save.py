@@ -30,7 +30,8 @@ def test_other_models_and_runtimes_stay_known_and_the_same_file_is_replaced(tmp_
     old, other = make_measured([0.9]), make_measured(runtime="tflite")
     save_table(make_device_table(old, other), path)
     new = make_measured([0.5])
-    assert add_earlier(make_device_table(new), path).measured == (new, other)
+    first, second = add_earlier(make_device_table(new), path).measured
+    assert (first, dataclasses.replace(second, made=None)) == (new, other)
 
 
 def test_of_files_of_one_name_the_last_three_stay_known(tmp_path: Path) -> None:
@@ -49,6 +50,15 @@ def test_what_was_measured_under_another_load_says_so(tmp_path: Path) -> None:
     assert read_table(path) == table
     again = add_earlier(dataclasses.replace(make_device_table(make_measured()), load="two competing processes"), path)
     assert [m.load for m in again.measured] == [None, None]
+
+
+def test_what_an_earlier_run_measured_says_when(tmp_path: Path) -> None:
+    path, old = tmp_path / "device.toml", make_measured(runtime="tflite")
+    save_table(dataclasses.replace(make_device_table(old), made="2020-01-01"), path)
+    for made in ("2021-01-01", "2022-01-01"):
+        table = add_earlier(dataclasses.replace(make_device_table(make_measured()), made=made), path)
+        save_table(table, path)
+        assert [m.made for m in read_table(path).measured] == [None, "2020-01-01"]
 
 
 def test_what_another_machine_measured_or_what_is_damaged_is_replaced(tmp_path: Path) -> None:

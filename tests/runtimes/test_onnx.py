@@ -128,6 +128,7 @@ def test_a_model_of_another_kind_is_refused(
         {"speaker_dim": 1, "speaker_projection": base64.b64encode(np.full(24, np.nan, "<f2").tobytes()).decode()},
         {"speaker_dim": True},
         {"name": None},
+        {"name": "\u001b[31mred"},
     ],
     ids=str,
 )

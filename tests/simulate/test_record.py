@@ -64,6 +64,26 @@ def test_a_frame_that_begins_late_is_recorded_with_its_wait(tiny_model: Path, ma
     np.testing.assert_allclose(trace.wait_s, expected, atol=1e-9)
 
 
+def test_the_queue_that_the_deepest_depth_makes_is_no_wait(
+    tiny_model: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spend = machine.spend
+    monkeypatch.setattr(machine, "spend", lambda cpu_s, stall_s: spend(2 * cpu_s, 0.0))  # 12 ms where a hop is 10
+    clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
+    trace = record_trace(1.0, model=tiny_model, clocks=clocks, sleep=machine.sleep)
+    np.testing.assert_allclose(trace.wait_s, 0.0, atol=1e-9)
+    np.testing.assert_allclose(trace.costs_s * trace.slowdown[:1], [4e-3, 8e-3, 12e-3])
+
+
+def test_the_controller_is_told_what_an_enhancer_is_told(
+    tiny_model: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pse_sdk.simulate.record.expected_costs", lambda runtime: [0.1, 0.2, 0.9])  # a device table's
+    clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
+    trace = record_trace(0.1, model=tiny_model, clocks=clocks, sleep=machine.sleep)
+    assert trace.expected_s.tolist() == [0.1, 0.2, 0.9]
+
+
 def test_frames_come_one_per_hop(tiny_model: Path, machine: Machine) -> None:
     clocks = Clocks(lambda: machine.now, lambda: machine.cpu)
     record_trace(2.0, model=tiny_model, clocks=clocks, sleep=machine.sleep)

@@ -92,6 +92,9 @@ def test_a_synthetic_trace_is_the_same_at_every_call_and_another_for_another_see
         ({"costs_s": np.arange(1.0, 66), "expected_s": np.ones(65)}, "it has 65 depths, more than 64"),
         ({"slowdown": np.array([1.0, 1e308, 1.0])}, r"slowdown\[1\] = 1e\+308 is out of range"),
         ({"costs_s": np.array([1e-3, 1e10])}, r"costs_s\[1\]"),
+        ({"costs_s": np.array([1e-300, 1e-3])}, r"costs_s\[0\]"),
+        ({"expected_s": np.array([1e-300, 1e-3])}, r"expected_s\[0\]"),
+        ({"slowdown": np.array([1.0, 1e-300, 1.0])}, r"slowdown\[1\] = 1e-300 is out of range"),
     ],
     ids=str,
 )
