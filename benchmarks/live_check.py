@@ -14,7 +14,6 @@ from typing import Annotated
 
 import command
 import numpy as np
-import scipy.signal
 import soundfile
 import typer
 from rich.progress import track
@@ -64,7 +63,9 @@ def main(
 
 def _find(reference: np.ndarray, recorded: np.ndarray) -> int:
     """Where the reference begins in the recording."""
-    return int(np.argmax(scipy.signal.fftconvolve(recorded, reference[::-1], "valid")))
+    size = 1 << (len(recorded) + len(reference)).bit_length()
+    likeness = np.fft.irfft(np.fft.rfft(recorded, size) * np.fft.rfft(reference, size).conj(), size)
+    return int(np.argmax(likeness[: len(recorded) - len(reference) + 1]))
 
 
 def _lags(reference: np.ndarray, recorded: np.ndarray, rate: int) -> list[int]:

@@ -6,6 +6,8 @@ import soundfile
 
 import pse_sdk as sdk
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 enrolment, recording, output = sys.argv[1:]
 mixture, rate = soundfile.read(recording, dtype="float32")
 enhancer = sdk.Enhancer(profile="quality")

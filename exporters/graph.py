@@ -12,6 +12,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from pse_sdk.exporters.parity import Precision
 
+from pse_sdk.errors import ModelError
+
 OPSET = 17
 IR_VERSION = 9  # what ONNX Runtime 1.16 and later read
 FARTHEST = 2**31  # as the end of a slice: all that there is
@@ -48,7 +50,11 @@ class GraphWriter:
         array = value.detach().float().contiguous().numpy()
         if self.precision == "fp32" or array.ndim < 2:
             return self.constant(array, name)
-        stored = self.constant(array.astype(np.float16), f"{name}.fp16")
+        with np.errstate(over="ignore"):
+            half = array.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise ModelError(f"{name}: a weight of {np.abs(array).max():.3g} is too large for fp16: --precision fp32")
+        stored = self.constant(half, f"{name}.fp16")
         self._casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
         return name
 

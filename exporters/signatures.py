@@ -73,7 +73,9 @@ class DepthSignature(nn.Module):
     def forward(self, windows: Tensor, speaker: Tensor, hidden: Tensor, cell: Tensor) -> dict[str, Tensor]:
         features = self.encoder(windows[None])
         zbar = self.bottleneck(features, speaker[None])
-        hiddens, cells, heard = list(torch.split(hidden, 1)), list(torch.split(cell, 1)), []
+        # By slices: the converter fails at a split into one part.
+        hiddens, cells = ([states[i : i + 1] for i in range(states.shape[0])] for states in (hidden, cell))
+        heard = []
         for i, block in enumerate(self.blocks):
             z, hiddens[i], cells[i] = block(zbar, hiddens[i], cells[i])
             zbar = zbar + z

@@ -131,8 +131,8 @@ def load_profile(name: str | Path | Profile) -> Profile:
             raise ProfileError(f"profile {path}: cannot be read ({error})") from error
     if str(name) not in profile_names():
         raise ProfileError(
-            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; an Enhancer "
-            "also knows auto, which follows the power supply"
+            f"unknown profile {str(name)!r}: choose one of {', '.join(profile_names())}, {_OTHERS}; where audio is "
+            "enhanced, also auto, which follows the power supply"
         )
     return _bundled(str(name))
 
@@ -146,7 +146,7 @@ def _bundled(name: str) -> Profile:
 
 @cache
 def profile_names() -> tuple[str, ...]:
-    """Names of the built-in profiles, without ``fixed-N``."""
+    """Names of the built-in profiles, without ``auto`` and ``fixed-N``."""
     entries = resources.files("pse_sdk.profiles").iterdir()
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
 

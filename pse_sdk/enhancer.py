@@ -19,7 +19,7 @@ from pse_sdk.depth_policy import DepthPolicy
 from pse_sdk.errors import UsageError
 from pse_sdk.live_frames import LiveFrames
 from pse_sdk.load import Clocks, LoadMonitor, held_off_s, read_sensors
-from pse_sdk.pcm import PcmFormat, check_rate, must_be_scaled, pieces, sanitise
+from pse_sdk.pcm import PcmFormat, as_audio, check_rate, must_be_scaled, pieces, sanitise
 from pse_sdk.personal import Personal
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.power import AUTO
@@ -58,7 +58,7 @@ class Enhancer(Personal):
 
     Raises
     ------
-    ProfileError, ModelError, UsageError
+    ProfileError, ModelError, UsageError, AudioError
         With what is wrong, and what to do.
 
     Notes
@@ -120,7 +120,7 @@ class Enhancer(Personal):
         Same shape, type and rate, aligned with the input. There is no deadline here: the depth is the deepest
         that the profile allows, or the pinned one.
         """
-        noisy = np.asarray(noisy)
+        noisy = as_audio(noisy)
         blocks = list(self.enhance_blocks([noisy], sample_rate, warm_start=warm_start))
         return np.concatenate(blocks) if blocks else noisy.copy()
 
@@ -160,7 +160,7 @@ class Enhancer(Personal):
         (`Stats` counts the faults, the logger ``pse_sdk`` warns once).
         """
         with self._exclusive(), self._restart_on_error():
-            block = np.asarray(block)
+            block = as_audio(block)
             if not block.size:
                 nothing: AnyAudio = block.copy()  # of a type that says nothing of those to come
                 return nothing

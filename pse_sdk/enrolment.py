@@ -13,7 +13,7 @@ import soxr
 
 from pse_sdk.audio import open_audio, read_blocks
 from pse_sdk.errors import AudioError, ModelError, UsageError
-from pse_sdk.pcm import PcmFormat, check_rate, must_be_scaled, sanitise, to_channels
+from pse_sdk.pcm import PcmFormat, as_audio, check_rate, must_be_scaled, sanitise, to_channels
 from pse_sdk.runtimes.bundled import DEFAULT_MODEL, speaker_encoder_path
 from pse_sdk.runtimes.description import ModelDescription
 from pse_sdk.voice_profile import VoiceProfile
@@ -110,7 +110,7 @@ def enrol(
 def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tuple[npt.NDArray[Any], int, str]:
     """Samples, their rate, and a name for messages; of a file only what is used is read."""
     if not isinstance(audio, (str, Path)):
-        return np.asarray(audio), sample_rate, "enrolment"
+        return as_audio(audio), sample_rate, "enrolment"
     path = Path(audio)
     with open_audio(path) as file:
         check_rate(file.samplerate, str(path))
@@ -124,14 +124,20 @@ def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tu
 
 
 def prepare(audio: npt.NDArray[Any], sample_rate: int, name: str = "enrolment") -> Enrolment:
-    """[samples] or [samples, channels] of any kind that `Enhancer` takes -> the mean channel, cleaned, at 16 kHz."""
+    """[samples] or [samples, channels] of any kind that `Enhancer` takes -> the mean channel, cleaned, at 16 kHz.
+
+    Without its offset, which enhancement takes away too: it would be taken for noise, and the encoder never met one.
+    """
     check_rate(sample_rate)
+    audio = as_audio(audio)
     PcmFormat.of(audio)
     longest = int(LONGEST_S * sample_rate)
     must_be_scaled(audio[:longest], name)
     cleaned = [sanitise(channel) for channel in to_channels(audio[:longest])]
     channels = [channel for channel, _ in cleaned]
     mono: Float32 = np.mean(np.stack(channels), axis=0, dtype=np.float32)
+    if len(mono):
+        mono = mono - np.mean(mono, dtype=np.float64).astype(np.float32)
     if sample_rate != SAMPLE_RATE and len(mono):
         mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
     return Enrolment(mono, max(_clipped(channel) for channel in channels), sum(bad for _, bad in cleaned))
@@ -186,7 +192,8 @@ def _check(report: EnrolmentReport, name: str) -> None:
                          f"{SHORTEST_SPEECH_S:.0f} s are needed, 5 to 10 s are good")  # fmt: skip
     if report.snr_db < NOISIEST_DB:
         raise AudioError(f"{name}: too noisy to enrol (speech is {report.snr_db:+.0f} dB against the noise, at least "
-                         f"{NOISIEST_DB:+.0f} dB is needed); record in a quieter place")  # fmt: skip
+                         f"{NOISIEST_DB:+.0f} dB is needed); record in a quieter place, or see whether the sample rate "
+                         "is the right one")  # fmt: skip
 
 
 def _active_frames(clean: Float32) -> npt.NDArray[np.bool_]:

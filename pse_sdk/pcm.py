@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +37,7 @@ class PcmFormat:
     @classmethod
     def of(cls, block: npt.NDArray[Any]) -> PcmFormat:
         if block.dtype.type not in (np.int16, np.float32, np.float64):  # of either byte order
-            hint = "; of a file, what soundfile.read returns" if block.dtype.kind in "US" else ""
-            raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples{hint}")
+            raise UsageError(f"audio of type {block.dtype}: give int16, float32 or float64 samples")
         if block.ndim not in (1, 2):
             raise UsageError(f"audio of shape {block.shape}: give [samples] or [samples, channels]")
         channels = 1 if block.ndim == 1 else block.shape[1]
@@ -71,6 +71,18 @@ class PcmFormat:
     def __str__(self) -> str:
         shape = f"[samples, {self.channels}]" if self.is_2d else "[samples]"
         return f"{self.dtype} {shape}"
+
+
+def as_audio(audio: object) -> npt.NDArray[Any]:
+    """What an app gave as an array; raises `UsageError` for a file's name, and for what is no array of numbers."""
+    how = "samples, rate = soundfile.read(NAME) gives both"
+    if isinstance(audio, (str, bytes, os.PathLike)):
+        raise UsageError(f"audio of type {type(audio).__name__}: give samples, not the name of a file; {how}")
+    try:
+        return np.asarray(audio)
+    except (TypeError, ValueError) as error:  # of parts of unequal length, as the pair that soundfile.read returns
+        kind = type(audio).__name__
+        raise UsageError(f"audio of type {kind}: give one array of samples; of a file, {how}") from error
 
 
 def as_stored(block: npt.NDArray[np.float32], subtype: str) -> npt.NDArray[Any]:

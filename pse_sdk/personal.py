@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pse_sdk.enrolment import (
+    SAMPLE_RATE,
     EnrolmentReport,
     enrol,
     open_speaker_encoder,
@@ -64,6 +65,9 @@ class Personal:
         -------
         The voice profile, to `VoiceProfile.save` and give to `set_voice` another time.
 
+        It takes up to a fifth of the recording's length, and more on a busy machine: see docs/personalization.md for
+        how a stream runs meanwhile.
+
         Raises
         ------
         AudioError
@@ -108,6 +112,5 @@ class Personal:
 
     def _enhance_for_all(self, audio: Float32) -> Float32:
         """The whole recording at the deepest depth, 16 kHz, nobody enrolled."""
-        d = self.description
-        recording = Recording(self._runtime, d.sample_rate, d.blocks, 1.0, None, self._replaced)
+        recording = Recording(self._runtime, SAMPLE_RATE, self.description.blocks, 1.0, None, self._replaced)
         return np.concatenate(list(recording.enhance([audio])))

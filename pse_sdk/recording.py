@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pse_sdk.pcm import INT16_SCALE, PcmFormat, must_be_scaled, pieces, sanitise, to_channels
+from pse_sdk.pcm import INT16_SCALE, PcmFormat, as_audio, must_be_scaled, pieces, sanitise, to_channels
 from pse_sdk.pipeline import Float32, Pipeline
 from pse_sdk.runtimes.base import Runtime
 from pse_sdk.silence import SILENT, Rest
@@ -53,7 +53,7 @@ class Recording:
         pipelines: list[Pipeline] = []
         pcm: PcmFormat | None = None
         to_drop = 0
-        rest: Iterator[npt.NDArray[Any]] = map(np.asarray, blocks)
+        rest: Iterator[npt.NDArray[Any]] = map(as_audio, blocks)
         opening: list[npt.NDArray[Any]] = []
         if self.warm_start:
             rest, pcm = yield from _pass_silence(rest, self._samples(LEAD_S))

@@ -37,6 +37,7 @@ class VoiceProfile:
         e = self.embedding
         if (
             not isinstance(e, np.ndarray)
+            or e.dtype.kind != "f"
             or e.ndim != 1
             or not np.isfinite(e).all()
             or abs(float(np.linalg.norm(e)) - 1) > 1e-3

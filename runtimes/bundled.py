@@ -30,8 +30,7 @@ def bundled_files(name: str) -> list[Path]:
 def find_model(model: str | Path | None) -> Path:
     """The file of a bundled model (by name; None for the default one) or of a user's own (a path).
 
-    The file must have the sha256 that its card states: `card_path`, which bundled models
-    always and other models may have.
+    Whether it is as its card states is for who opens it to check: another file of the same model may do.
     """
     name = DEFAULT_MODEL if model is None else str(model)
     path = Path(name)
@@ -40,7 +39,6 @@ def find_model(model: str | Path | None) -> Path:
             raise ModelError(f"unknown model {name!r}: choose one of {', '.join(bundled_models())}, "
                              "or give the path of a model file: .onnx, .tflite or .safetensors")  # fmt: skip
         path = bundled_files(name)[0]
-    check_card(path)
     return path
 
 
@@ -52,7 +50,10 @@ def speaker_encoder_path() -> Path:
 
 
 def check_card(path: Path) -> None:
-    """Raise `ModelError` if a model file is not as its card states, or lacks the card that bundled files have."""
+    """Raise `ModelError` if a model file has not the sha256 that its card states: `card_path`.
+
+    Bundled models always have a card, others may.
+    """
     ours = path.is_relative_to(_folder())
     if path.is_file() and (ours or card_path(path).exists()) and checksum(path) != _read_card(path).get("sha256"):
         remedy = "install pse-sdk again" if ours else "export it again"

@@ -46,7 +46,8 @@ class ModelDescription:
         ``speaker`` input for that voice
     weights : sha256 of the weights before rounding; files of any kind that hold the same model have the same
     self_test : what the model must answer to a fixed signal: see `self_test`
-    architecture : the exporter's config, for the record
+    architecture : the exporter's config, for the record; where its ``block`` is ``e3net``, states fade after long
+        digital silence instead of beginning from zero
     training : data, recipe, seed, scores: for the record
     """
 
@@ -133,6 +134,10 @@ def _check(d: ModelDescription) -> None:
     # It is shown in terminals, which control characters would command.
     if not isinstance(d.name, str) or not d.name.isprintable():
         raise ValueError(f"name = {d.name!r}")
+    if not all(isinstance(text, str) for text in (d.licence, d.speaker_encoder, d.weights, d.self_test)):
+        raise ValueError("licence, speaker_encoder, weights and self_test must be texts")
+    if not isinstance(d.architecture, dict) or not isinstance(d.training, dict):
+        raise ValueError("architecture and training must be tables")
     if d.window % d.hop:
         raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")
     if len(d.macs_per_second) != d.blocks or len(d.parameters) != d.blocks:

@@ -15,9 +15,10 @@ from pse_sdk.runtimes.description import ModelDescription
 
 # Frames per depth: enough for the states to matter, few enough for the test to take milliseconds.
 FRAMES = 8
-# SNR in dB that an answer must have against torch's. The reference is stored as fp16, good for about 74 dB. In int8
-# trained and untrained models were measured to reach 50 dB or more, and tflite-runtime's wrong answers 8 dB.
-TOLERANCE_DB = {"fp32": 55.0, "fp16": 45.0, "int8": 20.0}
+# SNR in dB that an answer must have against torch's. The reference is stored as fp16, good for about 74 dB. In int8 the
+# bundled model was measured to reach 44 dB or more, tflite-runtime's wrong answers 8 dB, and a model whose LSTMs give
+# nothing 22 to 28.
+TOLERANCE_DB = {"fp32": 55.0, "fp16": 45.0, "int8": 30.0}
 
 
 def failure(runtime: Runtime) -> str | None:

@@ -323,8 +323,20 @@ def test_a_depth_that_does_not_exist_is_refused(enhancer: sdk.Enhancer, depth: o
 
 
 def test_a_files_name_is_not_taken_for_its_samples(enhancer: sdk.Enhancer) -> None:
-    with pytest.raises(sdk.UsageError, match=r"float64 samples; of a file, what soundfile\.read returns"):
-        enhancer.enhance("noisy.flac")  # type: ignore[arg-type]
+    for name in ("noisy.flac", Path("noisy.flac")):
+        for call in (enhancer.enhance, enhancer.process, lambda name: list(enhancer.enhance_blocks([name]))):
+            with pytest.raises(sdk.UsageError, match=r"not the name of a file; samples, rate = soundfile\.read"):
+                call(name)
+
+
+@pytest.mark.parametrize("given", [(np.zeros(160), 16000), [np.zeros(10), np.zeros(11)]])
+def test_what_is_no_array_is_refused_and_the_stream_goes_on(tiny_model: Path, speechlike: Make, given: object) -> None:
+    noisy, stream, undisturbed = speechlike(8000), *(sdk.Enhancer("fixed-2", model=tiny_model) for _ in range(2))
+    first = stream.process(noisy[:4000])
+    for call in (stream.process, stream.enhance, stream.enroll, lambda given: list(stream.enhance_blocks([given]))):
+        with pytest.raises(sdk.UsageError, match=r"give one array of samples; of a file, samples, rate = soundfile"):
+            call(given)
+    np.testing.assert_array_equal(np.concatenate([first, stream.process(noisy[4000:])]), undisturbed.process(noisy))
 
 
 def test_a_profile_deeper_than_the_model_is_refused(tiny_model: Path) -> None:

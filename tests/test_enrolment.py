@@ -1,5 +1,6 @@
 """Enrolment: a voice in, a profile out; recordings that will not do are told so with the measured value."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from pse_sdk.runtimes.bundled import speaker_encoder_path
 from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 import pse_sdk as sdk
+from pse_sdk import personal
 from pse_sdk.enrolment import SAMPLE_RATE, enrol, prepare
 from tests.conftest import voice
 
@@ -65,6 +67,22 @@ def test_clipping_is_seen_at_any_rate_and_in_any_channel(rate: int) -> None:
     assert prepare(np.stack([0.1 * loud, loud], axis=1), rate).clipped == pytest.approx(share)
     assert prepare((32767 * loud).astype(np.int16), rate).clipped == pytest.approx(share, rel=0.05)
     assert prepare(0.1 * loud, rate).clipped == 0
+
+
+@pytest.mark.parametrize("offset", [0.05, 0.2])
+def test_an_offset_changes_nothing(offset: float) -> None:
+    plain, shifted = measured(voice(5)), measured(np.stack([voice(5) + offset, voice(5) - 0.1], axis=1))
+    assert shifted[0].embedding @ plain[0].embedding > 0.9999
+    assert prepare(voice(3) + offset, 44100).audio.mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_model_of_another_rate_hears_the_enrolment_at_its_own(personal_model: Path, monkeypatch) -> None:
+    enhancer, rates = sdk.Enhancer(model=personal_model), []
+    real = personal.Recording
+    monkeypatch.setattr(personal, "Recording", lambda *args: rates.append(args[1]) or real(*args))
+    enhancer.description = dataclasses.replace(enhancer.description, sample_rate=8000)
+    enhancer.enroll(voice(5), SAMPLE_RATE)
+    assert rates == [SAMPLE_RATE]
 
 
 def test_samples_that_are_no_audio_are_counted() -> None:

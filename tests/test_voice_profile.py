@@ -108,3 +108,6 @@ def test_an_embedding_that_is_no_unit_vector_is_refused(bad: np.ndarray) -> None
         VoiceProfile(bad.astype(np.float32), "abc")
     with pytest.raises(sdk.UsageError, match="make it with enroll"):
         VoiceProfile([1.0], "abc")  # type: ignore[arg-type]
+    for kind in ("U1", complex):
+        with pytest.raises(sdk.UsageError, match="make it with enroll"):
+            VoiceProfile(np.ones(1).astype(kind), "abc")

@@ -13,6 +13,9 @@ from pse_sdk.cli.jobs import file_identity
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
 from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.runtimes.bundled import KINDS
+
+MODELS = (*KINDS, ".safetensors")
 
 
 def enroll(
@@ -30,8 +33,8 @@ def enroll(
     target = output or recording.with_suffix(".voice")
     if file_identity(target) == file_identity(recording):
         raise UsageError(f"{target}: would overwrite the recording; choose another output")
-    if is_audio_name(target):
-        raise UsageError(f"{target}: is the name of a recording; choose one for a voice profile, "
+    if is_audio_name(target) or target.suffix in MODELS:
+        raise UsageError(f"{target}: is the name of a recording or model; choose one for a voice profile, "
                          f"such as {target.with_suffix('.voice')}")  # fmt: skip
     samples, rate, name = read_enrolment(recording, 16000)
     voice, report = Enhancer(model=model).measure_voice(samples, rate, name)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pse_sdk.errors import UsageError, not_importable
 from pse_sdk.files import check_writable, write_atomically
-from pse_sdk.runtimes.bundled import card_path, checksum, find_model
+from pse_sdk.runtimes.bundled import card_path, check_card, checksum, find_model
 from pse_sdk.runtimes.native_log import hold_back
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def export(
 
 def _read_back(model: Path, output: Path) -> None:
     path = find_model(str(model))
+    check_card(path)
     try:
         from pse_sdk.exporters.read_back import read_back
         from pse_sdk.models.checkpoint import save_stack

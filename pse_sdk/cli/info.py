@@ -13,7 +13,7 @@ from rich.table import Table
 from pse_sdk.errors import DeviceTableWarning, TableError
 from pse_sdk.load import read_load
 from pse_sdk.profiles import describe_profile, profile_names
-from pse_sdk.runtimes.bundled import bundled_files, bundled_models, checksum, find_model
+from pse_sdk.runtimes.bundled import bundled_files, bundled_models, check_card, checksum, find_model
 from pse_sdk.runtimes.packages import PACKAGES, installed
 from pse_sdk.runtimes.select import SUFFIXES, open_file
 from pse_sdk.table_reader import default_path, usable_table
@@ -36,7 +36,9 @@ def info() -> None:
 def _models() -> Table:
     table = Table("model", "depth", "parameters", "MMAC/s", "weights", "files", title="Models", title_justify="left")
     for name in bundled_models():
-        d = open_file(find_model(name)).description
+        path = find_model(name)
+        check_card(path)
+        d = open_file(path).description
         files = [f"{path.suffix[1:]} {path.stat().st_size / 1e6:.1f} MB" for path in bundled_files(name)]
         for depth, (parameters, macs) in enumerate(zip(d.parameters, d.macs_per_second, strict=True), 1):
             first = depth == 1

@@ -21,7 +21,8 @@ def panel(status: LiveStatus, name: str, blocks: int) -> Panel:
     table.add_row("state", Text(_state(status), style="green" if status.connected else "yellow"))
     table.add_row("lag", lag_line(status))
     # Names of devices and of profile files may look like rich's markup.
-    table.add_row("depth", Text(f"{stats.depth} of {blocks}  ({status.profile}: {stats.reason})"))
+    why = f"{status.profile}, once b is pressed again" if status.bypassed else f"{status.profile}: {stats.reason}"
+    table.add_row("depth", Text(f"{stats.depth} of {blocks}  ({why})"))
     system = "" if stats.load.cpu is None else f", system {stats.load.cpu:.0%}"
     table.add_row("load", f"{stats.cpu_share:.1%} of a core, frame {stats.frame_ms_p50:.2f} ms, 99 % within "
                           f"{stats.frame_ms_p99:.2f} ms{system}")  # fmt: skip

@@ -50,6 +50,7 @@ def test_mistakes_are_one_line_and_leave_nothing(run, recording: Path, tmp_path:
         (["enroll", recording, "-o", recording], "would overwrite the recording"),
         (["enroll", recording, "-o", tmp_path / "no" / "me.voice"], "there is no folder"),
         (["enroll", recording, "-o", tmp_path / "short.wav"], "is the name of a recording"),
+        (["enroll", recording, "-o", tmp_path / "small.onnx"], "is the name of a recording or model"),
         (["enroll", tmp_path / "slow.wav"], "slow.wav: sample rate 4000: must be"),
         (["enhance", recording, "--voice", tmp_path / "gone.voice"], "no such voice profile"),
         (["enhance", recording, "--voice", recording], "not a voice profile"),

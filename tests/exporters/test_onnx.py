@@ -142,6 +142,16 @@ def test_weights_that_diverged_are_refused_without_a_word_of_numpy(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_weight_that_fp16_cannot_hold_is_named(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    stack = make_stack(TINY)
+    with torch.no_grad():
+        stack.state_dict()["blocks.0.expand.weight"][0, 0] = 1e5
+    with pytest.raises(ModelError, match=r"block1.*: a weight of 1e\+05 is too large for fp16: --precision fp32"):
+        export_onnx(stack, tmp_path / "m.onnx", name="m")
+    assert not recwarn.list
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_the_disk_is_full_the_model_before_keeps_its_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

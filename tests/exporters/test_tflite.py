@@ -62,6 +62,13 @@ def test_the_filterbanks_and_masks_of_an_int8_file_stay_float(converted: bytes) 
     assert stored[4 * WIDE.channels, WIDE.channels] == schema.TensorType.INT8  # an LSTM
 
 
+@pytest.mark.parametrize("block", ["e3net", "convtasnet"])
+def test_a_stack_of_one_block_is_exported(tmp_path: Path, block: str) -> None:
+    stack = make_stack(TINY.replace(block=block, blocks=1))
+    tflite.export_tflite(stack, tmp_path / "m.tflite", name="m", precision="fp32")
+    assert parity.check_parity(stack, tmp_path / "m.tflite", 100.0) >= 100.0
+
+
 def test_a_stack_that_cannot_stream_is_refused(tmp_path: Path) -> None:
     stack = make_stack(TINY.replace(block="convtasnet", norm="global"))
     with pytest.raises(ModelError, match="cannot stream"):

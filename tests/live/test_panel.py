@@ -35,7 +35,9 @@ def test_the_panel_shows_state_depth_load_levels_and_keys(status: LiveStatus) ->
 
 def test_the_panel_says_when_it_waits_and_when_it_is_bypassed(status: LiveStatus) -> None:
     assert "waiting for the device" in text(dataclasses.replace(status, connected=False))
-    assert "bypass: unprocessed" in text(dataclasses.replace(status, bypassed=True))
+    bypassed = text(dataclasses.replace(status, bypassed=True))
+    assert "bypass: unprocessed" in bypassed
+    assert "(fixed-2, once b is pressed again)" in bypassed
     assert "silence" in text(dataclasses.replace(status, input_db=-120.0))
 
 

@@ -146,6 +146,14 @@ def test_a_damaged_file_beside_it_is_passed_over_with_one_warning(pair: Path, da
     assert len(caught) == 1
 
 
+def test_a_damaged_file_that_was_named_is_passed_over_for_the_one_beside_it(pair: Path) -> None:
+    path = pair.with_suffix(".onnx")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert sdk.Enhancer(model=path, runtime="auto").runtime == "tflite"
+    with pytest.raises(ModelError, match="was changed since it was made"):
+        sdk.Enhancer(model=path, runtime="onnx")
+
+
 def test_a_file_with_one_byte_changed_is_not_run_by_any_way(pair: Path) -> None:
     path = pair.with_suffix(".tflite")
     content = bytearray(path.read_bytes())

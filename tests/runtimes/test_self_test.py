@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from pse_sdk.runtimes import self_test
 from pse_sdk.runtimes.base import Float32
+from pse_sdk.runtimes.bundled import find_model
 from pse_sdk.runtimes.onnx import OnnxRuntime, OnnxStream
 
 
@@ -47,6 +49,16 @@ def test_a_runtime_that_computes_the_model_passes(runtime: OnnxRuntime) -> None:
 )
 def test_wrong_answers_are_told_where(runtime: OnnxRuntime, spoil, problem: str) -> None:
     assert problem in (self_test.failure(Spoilt(runtime, spoil)) or "")
+
+
+def test_a_model_whose_lstms_give_nothing_fails(tmp_path: Path) -> None:
+    model = onnx.load(find_model("small"))
+    for weights in model.graph.initializer:
+        if ".lstm." in weights.name and weights.data_type == onnx.TensorProto.INT8:
+            weights.raw_data = bytes(len(weights.raw_data))
+    onnx.save(model, tmp_path / "m.onnx")
+    assert "dB from what it must be" in (self_test.failure(OnnxRuntime(tmp_path / "m.onnx")) or "")
+    assert self_test.failure(OnnxRuntime(find_model("small"))) is None
 
 
 def test_a_file_without_a_reference_is_only_checked_for_sense(runtime: OnnxRuntime) -> None:
