@@ -156,15 +156,15 @@ class DepthController:
         ceiling, why = self._ceiling()
         depth, reason = self._fit(min(ceiling, max(now, self.shallowest)), why)
         if depth < now:
-            self._went_down()
+            self._went_down(depth)
             return depth, reason
         return self._try_deeper(now, ceiling, why, late)
 
-    def _went_down(self) -> None:
+    def _went_down(self, depth: int) -> None:
         # Going deeper soon failed, and no other load is to blame: wait longer before the next try, so that a steady
-        # load does not oscillate.
+        # load does not oscillate. In bypass nothing is measured, so that what comes after it always looks like another.
         soon = self._since_up * self.hop_s < SETTLED_DWELLS * self._dwell_s
-        if soon and self._since_up < self._since_other_load:
+        if soon and (depth == 0 or self._since_up < self._since_other_load):
             self._backoff = min(2 * self._backoff, MAX_BACKOFF)
         self._fitting = 0
 

@@ -48,9 +48,9 @@ class DepthPolicy:
         self._pinned: int | None = None
 
     @property
-    def pinned(self) -> bool:
-        """Whether the app chose the depth, so that the controller cannot take it back."""
-        return self._pinned is not None
+    def pinned_depth(self) -> int | None:
+        """The depth that the app chose, which the controller cannot take back; None if it chose none."""
+        return self._pinned
 
     @property
     def depth(self) -> int:

@@ -225,6 +225,11 @@ class Enhancer(Personal):
         """The depth that the next frame of a stream aims at; 0 is bypass."""
         return self._policy.depth
 
+    @property
+    def pinned_depth(self) -> int | None:
+        """What `set_depth` was given last: None where the controller chooses."""
+        return self._policy.pinned_depth
+
     def set_depth(self, depth: int | None) -> None:
         """Pin the depth (0 bypasses), or give it back to the controller with None. Takes effect with the next frame."""
         self._policy.pin(depth)

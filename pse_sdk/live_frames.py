@@ -6,7 +6,7 @@ import threading
 
 from pse_sdk.depth_policy import DepthPolicy
 from pse_sdk.load import Clocks, LoadMonitor
-from pse_sdk.pace import Pace
+from pse_sdk.pace import Pace, tolerance_s
 from pse_sdk.pipeline import Float32, Frame, Pipeline
 from pse_sdk.statistics import FrameStatistics
 
@@ -53,7 +53,8 @@ class LiveFrames:
         late_s = 0.0 if arrival.late_s is None else self._owed_s
         # A block of several frames may take as many deadlines: each bears its part of the wait.
         self._wait_s = late_s * min(1.0, self._hop_s / max(block_s, self._hop_s))
-        self._statistics.count_late_start(late_s > 0, stalled)
+        # What the pace allows a block to be late by is no late start, though the thread had waited for some of it.
+        self._statistics.count_late_start(late_s > tolerance_s(block_s), stalled)
 
     def end(self) -> None:
         """The block is done, this moment: what the thread waits from here on, it waits for the next one."""
@@ -82,7 +83,7 @@ class LiveFrames:
         guard = self._policy.guard
         depth = self._policy.depth_after(self._wait_s) if guard.may_run() else 0
         try:
-            frame = pipeline.run_frame(depth, wet, self._policy.rest, self._policy.pinned)
+            frame = pipeline.run_frame(depth, wet, self._policy.rest, self._policy.pinned_depth is not None)
         except Exception as error:  # a runtime's exceptions are its own, and audio must go on whatever they are
             guard.failed(error)
             return pipeline.run_frame(0, wet)

@@ -50,6 +50,11 @@ class Arrival(NamedTuple):
 UNKNOWN = Arrival()
 
 
+def tolerance_s(block_s: float) -> float:
+    """How late a block of ``block_s`` seconds may be and still be on time."""
+    return max(TOLERANCE_S, TOLERANCE * block_s)
+
+
 class Pace:
     """Follows one stream: call `enter` as a block is handed over, and `leave` when it is done."""
 
@@ -78,7 +83,7 @@ class Pace:
         self._samples_s += block_s
         held_off_s = min(max(held_off_s, 0.0), gap)
         waited_for = gap - held_off_s >= max(GAP_S, GAP * block_s)
-        tolerance = max(TOLERANCE_S, TOLERANCE * block_s)
+        tolerance = tolerance_s(block_s)
         excused_s = tolerance + held_off_s
         return self._place(at_s - self._samples_s, passed, block_s, tolerance, excused_s, waited_for)
 

@@ -21,7 +21,7 @@ LARGEST = 1e6
 # Floats whose full scale is 1 are below this but for glitches, which become silence: one that the model heard had the
 # next 6 to 16 s turned down. Of int16 samples cast to float most are above.
 LOUDEST = 30.0
-GLITCHES = 0.1
+GLITCHES, FEWEST_GLITCHES = 0.1, 16
 # Blocks are cut into pieces of this many seconds, so that a block of any size takes bounded memory.
 PIECE_S = 1.0
 
@@ -123,7 +123,7 @@ def must_be_scaled(block: npt.NDArray[Any], name: str = "") -> None:
         return
     magnitude = np.abs(block)
     wrong = (magnitude > LOUDEST) & (magnitude <= LARGEST)
-    if np.count_nonzero(wrong) > max(1, GLITCHES * block.size):  # blocks may be short
+    if np.count_nonzero(wrong) > max(FEWEST_GLITCHES, GLITCHES * block.size):  # blocks may be short
         where = f"{name}: " if name else ""
         raise UsageError(f"{where}float samples up to {magnitude[wrong].max():.0f}: full scale is 1.0; divide them by "
                          "32768, or give int16 samples")  # fmt: skip

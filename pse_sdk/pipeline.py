@@ -107,8 +107,8 @@ class Pipeline:
         ``pinned`` says that the app chose the depth.
 
         States of blocks that rest wait, and at the onset their head is heard at once: what they knew is of the same
-        pause. A rise in depth waits for the onset. After long digital silence most of what the model knew is forgotten.
-        `pse_sdk.silence` has what was measured.
+        pause. A change of depth waits for the onset. After long digital silence most of what the model knew is
+        forgotten. `pse_sdk.silence` has what was measured.
 
         Raises
         ------
@@ -125,9 +125,10 @@ class Pipeline:
                 self._come_back()
             self._silent = 0
         self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
-        if rest and self.resting:
-            # Blocks that wake up now would not run, and be heard cold after their warm-up.
-            depth = min(depth, max(self._change.ran, rest.depth))
+        if rest and self.resting and depth >= rest.depth:
+            # The depth stays until the onset: blocks that wake up now would not run, and be heard cold after their
+            # warm-up; those of a depth that a late frame took back would be forgotten, though none of them ran in it.
+            depth = max(self._change.ran, rest.depth)
         ran, head = self._change.next(depth, pinned)
         if ran > self._change.kept:
             self.stream.forget(self._change.kept)

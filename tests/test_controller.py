@@ -269,6 +269,12 @@ def test_bypass_comes_only_where_the_profile_allows_it_and_ends_by_itself() -> N
     assert 0 not in run(DepthController(BALANCED, COSTS, HOP), [200.0] * 100)
 
 
+def test_a_machine_too_slow_for_any_depth_is_tried_ever_more_rarely() -> None:
+    controller = DepthController(Profile("low", min_depth=0, dwell_s=0.2), COSTS, HOP)
+    depths = run(controller, [1.2 * controller.deadline_s / COSTS[0]] * 60_000)
+    assert sum(depth > 0 for depth in depths) < 150  # in ten minutes
+
+
 def test_a_low_battery_limits_the_depth_unless_plugged_in() -> None:
     profile = Profile("b", low_battery=0.2)
     controller = DepthController(profile, COSTS, HOP)

@@ -438,6 +438,8 @@ def test_a_glitch_costs_nothing_but_itself(enhancer: sdk.Enhancer, tiny_model: P
     assert enhancer.stats().replaced_samples == 1
     # In a short block, or a short last piece of a recording, one sample is a large share.
     assert len(sdk.Enhancer(model=tiny_model).process(np.float32([0, 0, 100]))) == 3
+    for size in (2, 8, 16, 160):  # whatever the blocks' size
+        assert len(sdk.Enhancer(model=tiny_model).process(np.full(size, 50, np.float32)[:16])) == min(size, 16)
 
 
 @pytest.mark.parametrize("dtype", [">i2", ">f4", "<f8"])
@@ -503,6 +505,15 @@ def test_a_block_that_is_handed_over_too_late_is_a_miss_and_runs_at_the_least_de
     stats = enhancer.stats()
     assert (stats.misses, stats.late_starts) == (1, 1)
     assert stats.frames_at_depth == (0, 1, 0, 120)
+
+
+def test_a_thread_that_waited_for_a_moment_is_not_blamed_for_a_late_sound_card(tiny_model: Path) -> None:
+    microphone = Microphone(late_card=True)
+    enhancer = sdk.Enhancer(model=tiny_model, clocks=microphone.clocks())
+    for block in range(300):
+        microphone.held_off += 1e-5
+        microphone.record(enhancer, [0.003 if block % 5 == 0 else 0.0])
+    assert (enhancer.stats().misses, enhancer.stats().late_starts) == (0, 0)
 
 
 def test_a_stall_of_several_blocks_is_counted_and_a_pause_of_as_many_is_not(tiny_model: Path) -> None:

@@ -63,3 +63,12 @@ def test_a_rise_in_depth_in_a_pause_waits_for_its_end(tiny_model: Path, monkeypa
     # Blocks that ran before the pause wait in it, and are heard at once after it.
     assert set(frames(3, False, 5)) == {(1, 1)}
     assert frames(3, True, 1) == [(3, 3)]
+    # So they do where a late frame took their depth back for a moment of the pause.
+    frames(3, False, 5)
+    assert frames(1, False, 1) == [(1, 1)]
+    assert set(frames(3, False, 2 * WARM_UP)) == {(1, 1)}
+    assert frames(3, True, 1) == [(3, 3)]
+    # What the controller still wants less of when somebody speaks does not run; bypass is bypass in pauses too.
+    frames(2, False, 5)
+    assert frames(2, True, 1) == [(2, 2)]
+    assert frames(0, False, 1) == [(0, 0)]

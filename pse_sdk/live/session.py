@@ -33,7 +33,7 @@ class LiveStatus:
     Parameters
     ----------
     connected : False while waiting for the device
-    bypassed : whether the user asked for the unprocessed signal
+    bypassed : whether the unprocessed signal was asked for
     lag_ms : from microphone to loudspeaker, and its parts: the device's buffers, ours, and the model
     input_db, output_db : level over the last 0.3 s, dB of full scale
     underruns : blocks that were played as silence, in part at least, as the output was not ready
@@ -101,7 +101,8 @@ class LiveSession:
         self._ready, self._stopping = threading.Event(), threading.Event()
         self._worker = threading.Thread(target=self._work, name="pse-live", daemon=True)
         self._device_s = 0.0
-        self._connected = self._bypassed = False
+        self._connected = False
+        self._depth_before_bypass: int | None = None
         self._reconnects = 0
         self._seen = (0, 0)
         self._calls = 0
@@ -129,9 +130,15 @@ class LiveSession:
         self._ready.set()
 
     def toggle_bypass(self) -> None:
-        self._bypassed = not self._bypassed
-        depth = 0 if self._bypassed else None
-        self.request(lambda enhancer: enhancer.set_depth(depth))
+        """Play what the microphone hears, or again what the enhancer makes of it. A pinned depth comes back."""
+        self.request(self._toggle_bypass)
+
+    def _toggle_bypass(self, enhancer: Enhancer) -> None:
+        if enhancer.pinned_depth == 0:
+            enhancer.set_depth(self._depth_before_bypass)
+        else:
+            self._depth_before_bypass = enhancer.pinned_depth
+            enhancer.set_depth(0)
 
     def set_profile(self, name: str) -> None:
         self.request(lambda enhancer: enhancer.set_profile(name))
@@ -221,7 +228,7 @@ class LiveSession:
         parts = [1000 * s for s in (self._device_s, stream.delay / rate, self._enhancer.latency / rate)]
         return LiveStatus(
             connected=self._connected,
-            bypassed=self._bypassed,
+            bypassed=self._enhancer.pinned_depth == 0,
             profile=self._enhancer.profile.name,
             lag_ms=sum(parts),
             device_ms=parts[0],

@@ -44,6 +44,7 @@ class LiveStream:
         self._too_late, self._too_early = max(int(TOO_LATE_S * rate), cushion), cushion + int(TOO_EARLY_S * rate)
         # Samples that the microphone gave, that the worker took of them, and that the loudspeaker got.
         self.captured = self.taken = self.played = 0
+        self._block = 0  # samples that the microphone gave last
         # Input n is played at n + offset; None until there is input. Silence before ``due`` is no underrun.
         self._offset: int | None = None
         self._due = 0
@@ -62,6 +63,7 @@ class LiveStream:
             self.sleeps += 1
             self.restart()
         self._last_capture = now
+        self._block = len(samples)
         self.glitches += glitch
         if (offset := self._offset) is not None:
             weight = min(1.0, len(samples) / (METER_S * self._enhancer.sample_rate))
@@ -115,7 +117,9 @@ class LiveStream:
         """From positions of the microphone to those of the loudspeaker; set anew where their clocks have parted."""
         offset, played = self._offset, self.played  # once: other threads change them
         waiting = self._input.end - self.taken
-        if offset is not None and -waiting < self.taken + offset - played <= self._too_early:
+        # A block that comes at its time and of which a part is too late already is no late worker's, whose blocks wait:
+        # the clocks have parted, and a part of every block to come would be cut.
+        if offset is not None and self._block - waiting <= self.taken + offset - played <= self._too_early:
             return offset
         # What has piled up would stay in the lag for good: only the newest is played.
         old = max(0, waiting - self._cushion // 2)

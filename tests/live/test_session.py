@@ -142,6 +142,29 @@ def test_clocks_that_part_are_brought_together_again(tiny_model: Path, speechlik
     assert -BLOCK < delay <= CUSHION + 16000 * 0.05
 
 
+@pytest.mark.parametrize(
+    ("capture", "play", "cushion"),
+    [(160, 160, 400), (160, 160, 320), (220, 220, 441), (160, 128, 320), (256, 160, 512)],
+)
+def test_clocks_that_drift_apart_by_samples_cost_a_block_now_and_then(
+    tiny_model: Path, capture: int, play: int, cushion: int
+) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model, clocks=STILL)
+    enhancer.set_depth(0)
+    captured = played = 0
+    stream = LiveStream(enhancer, cushion, clock=lambda: captured / 16000)
+    for _ in range(8000):
+        if captured + capture <= (played + play) / 1.002:  # the loudspeaker's clock is the faster one
+            captured += capture
+            stream.capture(np.full(capture, 0.01, np.float32))
+            stream.pump()
+        else:
+            played += play
+            stream.play(np.zeros(play, np.float32))
+    assert 2 <= stream.realigned <= 6
+    assert stream.underruns <= 2 * stream.realigned
+
+
 def test_an_unplugged_device_is_waited_for_and_said_so_once(tiny_model: Path, speechlike: Make) -> None:
     signal = speechlike(400 * BLOCK)
     rig = Rig(tiny_model, signal)
@@ -216,6 +239,19 @@ def test_bypass_and_profile_change_between_two_blocks(tiny_model: Path, speechli
     rig.turns(50)
     status = rig.watch()
     assert (status.bypassed, status.profile, status.stats.depth) == (False, "fixed-1", 1)
+    # A depth that the app pinned comes back, and one that it asks for meanwhile ends the bypass.
+    for pinned in (1, 2):
+        rig.session.request(lambda enhancer, depth=pinned: enhancer.set_depth(depth))
+        rig.session.toggle_bypass()
+        rig.turn()
+        assert rig.watch().bypassed
+        rig.session.toggle_bypass()
+        rig.turn()
+        assert (rig.watch().bypassed, rig.enhancer.pinned_depth) == (False, pinned)
+    rig.session.toggle_bypass()
+    rig.session.request(lambda enhancer: enhancer.set_depth(None))
+    rig.turn()
+    assert not rig.watch().bypassed
     rig.session.set_profile("turbo")
     rig.turn()
     assert "unknown profile 'turbo'" in rig.said[0]
