@@ -44,6 +44,10 @@ def bloom(
         int | None, typer.Option(min=FEWEST_STEPS, help="Budget: optimiser steps of one scalable model.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Choose the budget by time instead.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="mixing.KEY=VALUE", help="Change what the mixtures of the recipes are made of."),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Methods trained side by side, one thread each.")] = 1,
     page: Annotated[
         Path | None,
@@ -63,6 +67,9 @@ def bloom(
         from pse_sdk.training.reproduce.report import MARK, Report
     except ImportError as error:
         raise not_importable("training", error, "train") from None
+    for key in (setting.partition("=")[0].strip() for setting in settings or ()):
+        if not key.startswith("mixing."):
+            raise UsageError(f"--set {key}: not used here; change mixing.KEY (--minutes and --steps set the budget)")
     if steps and minutes:
         raise UsageError("--steps and --minutes both set the budget: give one of them")
     begun = (output / comparison.SETTINGS).exists()
@@ -75,11 +82,13 @@ def bloom(
     check_page(page, MARK)
     kinds = ["e3net", "convtasnet"] if blocks is Blocks.BOTH else [blocks.value]
     if minutes is not None and not begun and folder:
-        steps = comparison.steps_for(minutes, comparison.load_recipes(size.value, kinds), folder, processes)
+        steps = comparison.steps_for(
+            minutes, comparison.load_recipes(size.value, kinds, settings or ()), folder, processes
+        )
         if steps < FEWEST_STEPS:
             raise UsageError(f"--minutes {minutes:g} is time for {steps} steps of each method; {FEWEST_STEPS} are the "
                              f"fewest: give {minutes * FEWEST_STEPS / steps:.0f} minutes or more")  # fmt: skip
-    jobs = comparison.plan(size.value, kinds, folder, output, steps)
+    jobs = comparison.plan(size.value, kinds, folder, output, steps, settings or ())
     report = Report({job.kind: job.recipe for job in jobs})
     console = Console(soft_wrap=True, highlight=False)
 

@@ -127,7 +127,7 @@ PRESETS: dict[str, StackConfig] = {
     # BLOOM-Net's Conv-TasNet blocks (arXiv 2111.09372, table 2): 16-sample filters, stride 8, global norm.
     "bloom-convtasnet": StackConfig(
         block="convtasnet", blocks=6, filters=512, channels=128, hidden=512, window=16, hop=8, norm="global",
-        head_input="block",
+        head_input="sum",  # as in the authors' code; eq. 2 has the block's own output
     ),
     # The model that ships: depth 1 costs 27 % of depth 5.
     "small": StackConfig(blocks=5, filters=384, channels=256, hidden=1024, features="prelu+power", speaker_dim=128),

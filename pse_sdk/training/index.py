@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pse_sdk.audio import is_audio_name
-from pse_sdk.errors import AudioError
+from pse_sdk.errors import AudioError, PseWarning
 from pse_sdk.files import visible_files, write_atomically
 from pse_sdk.training.data import COLUMNS, read_index
 
@@ -86,11 +87,24 @@ def write_index(data: Path, folder: Path, rows: list[Row]) -> None:
         if row["path"] not in replaced
         and ((data / row["path"]).exists() or not Path(row["path"]).is_relative_to(place))
     ]
+    _warn_of_namesakes(rows, [row for row in kept if not Path(row["path"]).is_relative_to(place)])
     columns = list(dict.fromkeys([*COLUMNS, *(column for row in kept for column in row)]))
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows([*kept, *(asdict(row) for row in rows)])
+
+
+def _warn_of_namesakes(rows: list[Row], others: list[dict[str, str]]) -> None:
+    """Speakers of one name in folders of one name are one voice to whoever trains."""
+    known = {(row.get("source"), row.get("speaker")) for row in others if row["kind"] == "speech"}
+    shared = sorted({row.speaker for row in rows if row.speaker and (row.source, row.speaker) in known})
+    if shared:
+        warnings.warn(
+            f"another folder called {rows[0].source!r} is in the index, and speakers of both have the same names "
+            f"({shared[0]!r}, {len(shared)} in all): they are taken for one voice each. Are they not, rename one of "
+            "the folders and index it again", PseWarning, stacklevel=3,
+        )  # fmt: skip
 
 
 def _group(path: Path, level: int) -> str:

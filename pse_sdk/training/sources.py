@@ -111,6 +111,11 @@ class Noises:
         if self.recipe.vary_noise and rng.random() < self.recipe.vary_noise:
             return vary(rng, lambda length: self._recorded(rng, length), length)
         noise = self._recorded(rng, length)
+        for _ in range(CROPS):
+            # Some recordings are silent for seconds, and of silence the SNR would make a mixture without noise.
+            if noise.any():
+                break
+            noise = self._recorded(rng, length)
         return random_equaliser(rng, noise) if rng.random() < self.recipe.equaliser else noise
 
     def _recorded(self, rng: np.random.Generator, length: int) -> Samples:

@@ -14,6 +14,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from torch import distributed
@@ -239,7 +240,10 @@ def _finish(trainer: lightning.Trainer, recipe: Recipe, output: Path, weights: P
     if (best := output / f"{BEST}.ckpt").exists():
         save_averaged(best, recipe, best.with_suffix(".safetensors"), speaker_encoder)
     say(f"{weights}: averaged weights after step {trainer.global_step} of {recipe.steps}", markup=False)
-    if trainer.global_step < recipe.steps:
+    if any(isinstance(c, EarlyStopping) and c.wait_count >= c.patience for c in trainer.callbacks):  # type: ignore[attr-defined]
+        say(f"ended by patience: {recipe.patience} validations without a gain; to train on, begin in another folder, "
+            f"--start-from {weights}", markup=False)  # fmt: skip
+    elif trainer.global_step < recipe.steps:
         say("stopped before the end: the same command with --resume goes on", markup=False)
 
 

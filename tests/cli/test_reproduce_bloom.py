@@ -38,6 +38,21 @@ def test_the_table_stands_beside_the_papers(data: Path, monkeypatch: pytest.Monk
     }
 
 
+def test_mixtures_can_be_changed_for_data_of_ones_own_and_nothing_else(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = []
+    monkeypatch.setattr(
+        bloom, "run", lambda jobs, processes, tell: weights.extend(j.recipe.mixing.speech_weights for j in jobs)
+    )
+    arguments = ["reproduce", "bloom", "-o", str(data / "out"), "--data", str(data), "--set"]
+    result = CliRunner().invoke(app, [*arguments, "mixing.speech_weights={}"])
+    assert result.exit_code == 0, result.output
+    assert weights
+    assert not any(weights)
+    assert "not used here; change mixing.KEY" in str(CliRunner().invoke(app, [*arguments, "steps=3"]).exception)
+
+
 def test_a_report_alone_trains_nothing_and_needs_no_recordings(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bloom, "_run", lambda job: pytest.fail("trained"))
     monkeypatch.delenv("PSE_DATA", raising=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_sdk.errors import AudioError, UsageError
+from pse_sdk.errors import AudioError, PseWarning, UsageError
 from pse_sdk.training.data import COLUMNS, load_clips, read_index
 from pse_sdk.training.index import index_folder, write_index
 
@@ -70,6 +70,17 @@ def test_indexing_again_replaces_rows_and_keeps_other_columns(data: Path) -> Non
     rows = read_index(data / "index.csv")
     assert len(rows) == 1 + 8
     assert [row["licence"] for row in rows if row["path"] == "other.wav"] == ["CC0"]
+
+
+def test_speakers_of_one_name_in_folders_of_one_name_are_warned_of(data: Path) -> None:
+    for corpus in ("a", "b"):
+        for speaker in ("001", "002"):
+            (data / corpus / "wav" / speaker).mkdir(parents=True)
+            soundfile.write(data / corpus / "wav" / speaker / "u.flac", np.zeros(160), 16000)
+    for _ in range(2):  # a folder's own names are no others'
+        write_index(data, data / "a/wav", index_folder(data, data / "a/wav", "speech", 1, valid=0.5))
+    with pytest.warns(PseWarning, match=r"called 'wav' is in the index, .*\('001', 2 in all\): they are taken for one"):
+        write_index(data, data / "b/wav", index_folder(data, data / "b/wav", "speech", 1, valid=0.5))
 
 
 def test_indexing_again_takes_out_what_is_gone_from_the_folder_and_nothing_else(data: Path) -> None:

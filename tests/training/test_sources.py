@@ -1,6 +1,7 @@
 """One speaker's utterances: somebody speaks in every crop, and only one."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -104,6 +105,16 @@ def test_speech_is_played_up_to_a_tenth_slower_or_faster(speech: Clips, speed: f
         assert 1.08 < max(factors) < 1.105
     else:
         np.testing.assert_allclose(factors, 1, atol=0.01)
+
+
+def test_of_a_noise_that_falls_silent_a_crop_with_sound_is_drawn(noise: Clips) -> None:
+    sound = np.zeros(20 * RATE, np.int16)
+    sound[: 2 * RATE] = noise.samples[: 2 * RATE]
+    clips = [dataclasses.replace(noise.clips[0], start=len(noise.samples), length=len(sound)), *noise.clips[1:]]
+    gated = Clips(np.concatenate([noise.samples, sound]), clips)
+    recipe = MixingRecipe(second_noise=0, coloured_noise=0, equaliser=0)
+    drawn = [Noises(gated, recipe, never()).draw(np.random.default_rng(seed), RATE) for seed in range(60)]
+    assert all(x.any() for x in drawn)
 
 
 def test_a_second_noise_is_0_to_12_db_weaker(noise: Clips) -> None:

@@ -116,10 +116,15 @@ def test_workers_change_nothing_but_who_draws(run: Run) -> None:
     assert_same_weights(run("here", "steps=2"), run("there", "steps=2", workers=1))
 
 
-def test_a_run_ends_when_validations_bring_no_gain_and_keeps_the_best(run: Run) -> None:
+def test_a_run_ends_when_validations_bring_no_gain_and_keeps_the_best(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = run("a", "patience=2", "learning_rate=0.0", "steps=40", "ema=0.0")
     assert load_stack(weights)[1]["steps"] == 6
     assert load_stack(weights.with_name("best.safetensors"))[1]["steps"] == 2
+    said = capsys.readouterr().out
+    assert "ended by patience: 2 validations without a gain" in said
+    assert "--resume" not in said
 
 
 def test_stopping_a_run_by_hand_uses_up_no_patience(run: Run) -> None:

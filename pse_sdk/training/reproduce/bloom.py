@@ -66,12 +66,19 @@ class Outcome:
     seconds: float
 
 
-def load_recipes(size: str, kinds: Sequence[str]) -> dict[str, Recipe]:
-    """The recipes of a size, by block type."""
-    return {kind: load_recipe(f"bloom-{size}-{kind}") for kind in kinds}
+def load_recipes(size: str, kinds: Sequence[str], changes: Sequence[str] = ()) -> dict[str, Recipe]:
+    """The recipes of a size, by block type; ``changes`` are ``key=value``, for all of them."""
+    return {kind: load_recipe(f"bloom-{size}-{kind}", changes) for kind in kinds}
 
 
-def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps: int | None = None) -> list[Job]:
+def plan(
+    size: str,
+    kinds: Sequence[str],
+    data: Path | None,
+    output: Path,
+    steps: int | None = None,
+    changes: Sequence[str] = (),
+) -> list[Job]:
     """All jobs, those of other ``kinds`` that the folder holds as well: they stand in the same tables.
 
     The first call in a folder settles size, data and budget: ``steps``, or the recipes' own. ``data`` is None to report
@@ -81,7 +88,7 @@ def plan(size: str, kinds: Sequence[str], data: Path | None, output: Path, steps
     """
     path = output / SETTINGS
     held = _read(path) if path.exists() else {}
-    recipes = load_recipes(size, list(dict.fromkeys([*held.get("recipes", {}), *kinds])))
+    recipes = load_recipes(size, list(dict.fromkeys([*held.get("recipes", {}), *kinds])), changes)
     budget = steps or held.get("steps") or next(iter(recipes.values())).steps
     used = {kind: recipe.to_dict() for kind, recipe in recipes.items()}
     asked = {"size": size, "steps": budget, "data": str(data.resolve()) if data else held.get("data"), "recipes": used}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from pse_sdk.models.checkpoint import load_model
 from pse_sdk.training.precision import precision_here
@@ -23,6 +25,13 @@ from pse_sdk.training.train import loading, mixtures
 
 # More than any budget uses: the training stops by itself.
 ENDLESS = 10**9
+
+
+class Endless(Sampler[int]):
+    """Items 0, 1, 2, ... without an end, which a progress bar would count down to."""
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
 
 
 def train(
@@ -48,7 +57,7 @@ def train(
             return model, record
     model = make(candidate.config, recipe.seed)
     items = mixtures(data, "train", recipe.mixing, ENDLESS, recipe.seed)
-    loader = DataLoader(items, recipe.batch, shuffle=False, **loading(None, 1))
+    loader = DataLoader(items, recipe.batch, sampler=Endless(), **loading(None, 1))
     gpu = torch.cuda.is_available()
     began = time.perf_counter()
     module = SingleDepthTraining(model, recipe, Spending(budget, time.perf_counter if gpu else time.process_time))
