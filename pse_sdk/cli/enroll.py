@@ -13,9 +13,7 @@ from pse_sdk.cli.jobs import file_identity
 from pse_sdk.enhancer import Enhancer
 from pse_sdk.enrolment import read_enrolment
 from pse_sdk.errors import AudioError, UsageError
-from pse_sdk.runtimes.bundled import KINDS
-
-MODELS = (*KINDS, ".safetensors")
+from pse_sdk.runtimes.select import SUFFIXES
 
 
 def enroll(
@@ -33,7 +31,7 @@ def enroll(
     target = output or recording.with_suffix(".voice")
     if file_identity(target) == file_identity(recording):
         raise UsageError(f"{target}: would overwrite the recording; choose another output")
-    if is_audio_name(target) or target.suffix in MODELS:
+    if is_audio_name(target) or target.suffix in SUFFIXES.values():
         raise UsageError(f"{target}: is the name of a recording or model; choose one for a voice profile, "
                          f"such as {target.with_suffix('.voice')}")  # fmt: skip
     samples, rate, name = read_enrolment(recording, 16000)
