@@ -110,7 +110,7 @@ def enrol(
 def read_enrolment(audio: npt.NDArray[Any] | str | Path, sample_rate: int) -> tuple[npt.NDArray[Any], int, str]:
     """Samples, their rate, and a name for messages; of a file only what is used is read."""
     if not isinstance(audio, (str, Path)):
-        return audio, sample_rate, "enrolment"
+        return as_audio(audio), sample_rate, "enrolment"
     path = Path(audio)
     with open_audio(path) as file:
         check_rate(file.samplerate, str(path))
