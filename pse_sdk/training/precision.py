@@ -39,7 +39,8 @@ def precision_here(asked: Precision) -> Autocast:
     UsageError
         If ``"bf16-mixed"`` is asked of a CPU that does not multiply bf16, or ``"16-mixed"`` of any CPU.
     """
-    accelerator = torch.accelerator.current_accelerator()
+    # A CUDA build of torch names its accelerator also where there is none.
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
     device = accelerator.type if accelerator else "cpu"
     if asked == "auto":
         return "bf16-mixed" if multiplies_bf16(device) else "32-true"

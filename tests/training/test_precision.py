@@ -45,11 +45,23 @@ def test_fp32_is_always_to_be_had_and_fp16_on_no_cpu() -> None:
         precision_here("16-mixed")
 
 
+@CPU_ONLY
+def test_a_cuda_build_without_a_gpu_trains_as_a_cpu_does(cpu_with, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiled_in(check_available: bool = False) -> torch.device | None:
+        return None if check_available else torch.device("cuda")
+
+    monkeypatch.setattr(precision.torch.accelerator, "current_accelerator", compiled_in)
+    cpu_with("avx512_bf16")
+    assert precision_here("auto") == "bf16-mixed"
+    with pytest.raises(UsageError, match='precision="auto"'):
+        precision_here("16-mixed")
+
+
 def test_a_gpu_is_asked_whether_it_multiplies_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     for supported in (True, False):
         multiplies_bf16.cache_clear()
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, s=supported: s)
-        monkeypatch.setattr(precision.torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+        monkeypatch.setattr(precision.torch.accelerator, "current_accelerator", lambda **_: torch.device("cuda"))
         assert precision_here("auto") == ("bf16-mixed" if supported else "32-true")
         assert precision_here("16-mixed") == "16-mixed"
     multiplies_bf16.cache_clear()
