@@ -23,22 +23,31 @@ from rich.table import Table
 
 import pse_sdk as sdk
 from pse_sdk.errors import UsageError
+from pse_sdk.evaluation.bootstrap import Estimate, Values, estimate
 from pse_sdk.evaluation.metrics import si_sdr
 from pse_sdk.evaluation.metrics.perceptual import dns_mos, pesq_wb
 from pse_sdk.evaluation.metrics.recognition import SentenceRecogniser, normalise, word_errors
-from pse_sdk.evaluation.metrics.suppression import OverSuppression, interferer_suppression_db, over_suppression
+from pse_sdk.evaluation.metrics.suppression import interferer_suppression_db, over_suppression
 from pse_sdk.training.augment import gain_for_snr, gain_to_level, in_room
 from pse_sdk.training.data import SAMPLE_RATE, Clip, data_folder, load_clips
 from pse_sdk.workers import worker_pool
 
 Samples = np.ndarray
 Scores = dict[str, float]
+Estimates = dict[str, Estimate]
 
 SEED = 2026
 ENROLMENT_S = 5.0
 SIGNALS = ("noisy", "heard", "target", "others")
 SCENARIOS = ("TS1", "TS2", "TS3")
 LONG_S, PART_S = 60, 5
+# What is counted, of what, and how it is told: in percent, and in seconds of half an hour of recording.
+RATES = {
+    "wer": ("errors", "words", 100.0),
+    "tsos_percent": ("suppressed", "active", 100.0),
+    "tsos_seconds": ("suppressed", "frames", 1800.0),
+}
+COUNTS = {name for part, whole, _ in RATES.values() for name in (part, whole)}
 
 
 @dataclass(frozen=True)
@@ -238,7 +247,7 @@ class Scorer:
         clean = np.array_equal(item.noisy, item.target)  # a dry TS3: nothing to gain over
         rows = []
         for output in self.outputs(item):
-            cut = over_suppression(output, item.heard)
+            cut = over_suppression(output, item.target)
             heard = self.recogniser.recognise(output).split()
             rows.append({
                 "si_sdr": np.nan if clean else si_sdr(output, item.target),
@@ -261,7 +270,7 @@ class Scorer:
         self.enhancer.enroll(item.enrolment, SAMPLE_RATE)
         rows = []
         for output in self.outputs(item):
-            cut = over_suppression(output, item.heard)
+            cut = over_suppression(output, item.target)
             rows.append({
                 "frames": cut.frames, "active": cut.active, "suppressed": cut.suppressed,
                 "suppression": interferer_suppression_db(item.noisy, output, item.heard, item.others),
@@ -300,7 +309,7 @@ def main(
         "absent": ("absent", list(range(items))),
         "long": ("long", list(range(long_items))),
     }
-    results: dict[str, list[Scores]] = {}
+    results: dict[str, list[Estimates]] = {}
     with worker_pool(processes, _start, (model, folder, items)) as pool:
         for name, (method, numbers) in tasks.items():
             scored = list(track(pool.map(partial(_score, method), numbers), name, total=len(numbers)))
@@ -308,24 +317,25 @@ def main(
     results["clean"] = [_clean_word_error_rate(folder, items)]
     _print(results)
     if output:
-        report = {"items": items, "long_items": long_items, "seed": SEED, "results": results}
+        rounded = {
+            name: [{key: [round(v, 3) for v in x[:3]] for key, x in row.items()} for row in rows]
+            for name, rows in results.items()
+        }
+        report = {"items": items, "long_items": long_items, "seed": SEED, "results": rounded}
         output.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _summary(rows: list[Scores]) -> Scores:
-    """Means; of counts the rates that they make."""
-    means = {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]}
-    if "words" in means:
-        means["wer"] = 100 * means.pop("errors") / means.pop("words")
-    if "frames" in means:
-        keys = ("frames", "active", "suppressed")
-        cut = OverSuppression(*(int(sum(row[key] for row in rows)) for key in keys))
-        means = {k: v for k, v in means.items() if k not in keys}
-        means |= {"tsos_percent": cut.percent, "tsos_seconds": cut.seconds_per_half_hour}
-    return means
+def _summary(rows: list[Scores]) -> Estimates:
+    """Means with their intervals over recordings; of counts the rates that they make."""
+    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    values = {key: Values(x, np.ones(len(x))) for key, x in columns.items() if key not in COUNTS}
+    for name, (part, whole, scale) in RATES.items():
+        if whole in columns:
+            values[name] = Values(scale * columns[part] / np.maximum(columns[whole], 1), columns[whole])
+    return {name: estimate(x) for name, x in values.items()}
 
 
-def _clean_word_error_rate(folder: Path, items: int) -> Scores:
+def _clean_word_error_rate(folder: Path, items: int) -> Estimates:
     """Of the dry sentences, without anything added: what the recogniser itself gets wrong."""
     recordings = Recordings(folder)
     pairs = [recordings.scenario("TS3", i) for i in range(items)]
@@ -333,17 +343,16 @@ def _clean_word_error_rate(folder: Path, items: int) -> Scores:
     said = [normalise(item.sentence).split() for item in pairs]
     clips = [recordings._distinct_sentence(i) for i in range(items)]
     heard = [recogniser.recognise(np.pad(recordings.speech.read(clip), 6400)).split() for clip in clips]
-    errors = sum(word_errors(h, s) for h, s in zip(heard, said, strict=True))
-    return {"wer": 100 * errors / sum(map(len, said))}
+    return _summary([{"errors": word_errors(h, s), "words": len(s)} for h, s in zip(heard, said, strict=True)])
 
 
-def _print(results: dict[str, list[Scores]]) -> None:
-    console = Console(width=120)
+def _print(results: dict[str, list[Estimates]]) -> None:
+    console = Console(width=160)
     for name, rows in results.items():
         table = Table("depth", *rows[0], title=name, title_justify="left")
         for depth, row in enumerate(rows):
             name_of_row = str(depth) if depth else "noisy" if len(rows) > 1 else "any"
-            table.add_row(name_of_row, *(f"{value:.2f}" for value in row.values()))
+            table.add_row(name_of_row, *(f"{x.mean:.2f} ({x.low:.2f} to {x.high:.2f})" for x in row.values()))
         console.print(table)
 
 

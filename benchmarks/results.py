@@ -6,7 +6,7 @@ python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --items 15 \\
     --output docs/precision.json
-python benchmarks/personal.py --items 10 --long 3 --output docs/personal.json
+python benchmarks/personal.py --items 30 --long 6 --output docs/personal.json
 python benchmarks/others.py --output docs/others.json --plot docs/others.png
 python benchmarks/results.py
 
@@ -182,9 +182,9 @@ def _personal(measured: dict[str, Any]) -> list[str]:
     results = measured["results"]
     changing = results["two talkers, depth changing"][0]
     rows = [
-        f"{measured['items']} recordings of each kind from held-out speakers, noises and rooms; each voice was "
-        "enrolled with 5 s of its other utterances (half of the voices: of their only recording's other part) through "
-        "`Enhancer.enroll` (`benchmarks/personal.py`).",
+        f"{measured['items']} recordings of each kind, means with 95 % intervals over them, from held-out speakers, "
+        "noises and rooms; each voice was enrolled with 5 s of its other utterances (half of the voices: of their "
+        "only recording's other part) through `Enhancer.enroll` (`benchmarks/personal.py`).",
         "",
         "Two talkers at 0 dB, no noise: SI-SDR gain in dB of voice A and of voice B, with either enrolled.",
         "",
@@ -192,16 +192,16 @@ def _personal(measured: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for depth, row in enumerate(results["two talkers"][1:], 1):
-        rows.append(f"| {depth} | " + " | ".join(f"{row[key]:+.2f}" for key in ("AA", "AB", "BA", "BB")) + " |")
+        rows.append(f"| {depth} | " + " | ".join(_interval(row[key], "+") for key in ("AA", "AB", "BA", "BB")) + " |")
     rows += [
         "",
-        f"With a random depth ten times a second the enrolled voice gains {changing['gain']:+.2f} dB; the mean of the "
-        f"fixed depths is {changing['mean of the fixed depths']:+.2f} dB.",
+        f"With a random depth ten times a second the enrolled voice gains {_interval(changing['gain'], '+')} dB; the "
+        f"mean of the fixed depths is {_interval(changing['mean of the fixed depths'], '+')} dB.",
         "",
         "TS1: the enrolled voice near, another far (-5 to 10 dB), noise (0 to 15 dB), half in rooms. TS2: without the "
         "other. TS3: the voice alone, its SI-SDR in rooms only: without one it is clean as it is. Words are recognised "
         "by PocketSphinx with a grammar of the recordings' own sentences, "
-        f"which gets {results['clean'][0]['wer']:.1f} % of the words of the clean sentences wrong.",
+        f"which gets {results['clean'][0]['wer'][0]:.1f} % of the words of the clean sentences wrong.",
     ]
     for scenario in ("TS1", "TS2", "TS3"):
         rows += [
@@ -210,22 +210,27 @@ def _personal(measured: dict[str, Any]) -> list[str]:
             "|---" * (len(SCENARIO_COLUMNS) + 1) + "|",
         ]
         for depth, row in enumerate(results[scenario]):
-            values = " | ".join(f"{row[key]:.2f}" for key in SCENARIO_COLUMNS)
+            values = " | ".join(_interval(row[key]) for key in SCENARIO_COLUMNS)
             rows.append(f"| {depth or 'unprocessed'} | {values} |")
     rows += [
         "",
         "The enrolled voice absent: attenuation of the other talker and the noise. "
-        f"{measured['long_items']} recordings of a minute whose scenario changes every 5 s: suppression of the "
-        "other while the enrolled voice is silent, and TSOS.",
+        f"{measured['long_items']} recordings of a minute whose scenario changes every 5 s: attenuation of both where "
+        "the other speaks and the enrolled voice does not, and TSOS.",
         "",
-        "| depth | absent, dB | suppression, dB | TSOS % of frames | TSOS s per half hour |",
+        "| depth | absent, dB | in its pauses, dB | TSOS % of frames | TSOS s per half hour |",
         "|---|---|---|---|---|",
     ]
     for depth, (absent, long) in enumerate(zip(results["absent"], results["long"], strict=True)):
         if depth:
             values = (absent["attenuation"], long["suppression"], long["tsos_percent"], long["tsos_seconds"])
-            rows.append(f"| {depth} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
+            rows.append(f"| {depth} | " + " | ".join(map(_interval, values)) + " |")
     return rows
+
+
+def _interval(measured: list[float], sign: str = "") -> str:
+    mean, low, high = (f"{value:{sign}.2f}" for value in measured)
+    return f"{mean} ({low} to {high})"
 
 
 def _sizes() -> list[str]:

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,8 @@ WAV_BYTES = 0xFFFF0000
 SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 # What 16 bits would round.
 FINE = {"PCM_24", "PCM_32", "FLOAT", "DOUBLE"}
+# What libsndfile writes of other letters into these is not what was there.
+ASCII_TAGS = {"MP3", "AIFF"}
 
 
 @contextmanager
@@ -96,7 +98,10 @@ def read_blocks(file: soundfile.SoundFile, path: Path) -> Iterator[npt.NDArray[n
 
 @contextmanager
 def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.SoundFile]:
-    """A file of the same rate, channels and, where ``path`` has the same ending, format; replaced when complete."""
+    """A file of the same rate, channels, tags and, where ``path`` has the same ending, format; replaced when complete.
+
+    Title, artist, comment and the like are kept where the format has them; markers, pictures and broadcast data not.
+    """
     container, subtype = _format_for(path, like)
     if not path.parent.is_dir():
         raise AudioError(f"{path}: there is no folder {path.parent}")
@@ -105,6 +110,7 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
             with soundfile.SoundFile(
                 _name(temporary), "w", like.samplerate, like.channels, subtype, format=container
             ) as out:
+                _copy_tags(like, out)
                 yield out
                 written = out.frames
             # Compressed formats write their last data while closing, and say nothing if that fails.
@@ -117,6 +123,14 @@ def write_audio(path: Path, like: soundfile.SoundFile) -> Iterator[soundfile.Sou
 def _name(path: Path) -> str | bytes:
     """As soundfile takes it: names that are not UTF-8 in bytes, which Windows has none of."""
     return str(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _copy_tags(like: soundfile.SoundFile, out: soundfile.SoundFile) -> None:
+    for name, value in like.copy_metadata().items():
+        lossless = value.isascii() or (out.format not in ASCII_TAGS and "\ufffd" not in value)
+        if name != "software" and lossless:  # which is us
+            with suppress(soundfile.SoundFileError):  # W64 and AU have no tags
+                setattr(out, name, value)
 
 
 def _way_out(path: Path, error: Exception) -> str:

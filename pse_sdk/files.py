@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pse_sdk.errors import AudioError, UsageError
@@ -63,13 +63,21 @@ def _permissions(path: Path) -> int:
 DISK_FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)}
 
 
+def _replace(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except PermissionError as error:  # Windows replaces no file that is read-only, or open in another program
+        raise AudioError(f"{path}: cannot be replaced ({error.strerror}): is it read-only, or open in another program? "
+                         "Close it, or choose another output") from error  # fmt: skip
+
+
 @contextmanager
 def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends well, and vanishes when not.
 
     Raises `AudioError` where ``path`` exists and is not a file: a pipe or device is not to be replaced by one.
     A link stays, and what it points to is replaced. A private file can be read by its owner alone, and one
-    that is replaced keeps its permissions.
+    that is replaced keeps its permissions, where the file system has any.
     """
     path = _real(path)
     if path.exists() and not path.is_file():
@@ -79,9 +87,11 @@ def write_atomically(path: Path, private: bool = False) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        if not private:
-            temporary.chmod(_permissions(path))  # mkstemp's files are private
-        temporary.replace(path)
+        permissions = _permissions(path)
+        _replace(temporary, path)
+        if not private:  # mkstemp's files are
+            with suppress(OSError):
+                path.chmod(permissions)
     except OSError as error:
         if error.errno in DISK_FULL:
             reason = f"cannot be written ({error.strerror}); make room, or choose another output"

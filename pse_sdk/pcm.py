@@ -86,7 +86,10 @@ def as_audio(audio: object) -> npt.NDArray[Any]:
 
 
 def as_stored(block: npt.NDArray[np.float32], subtype: str) -> npt.NDArray[Any]:
-    """Float samples as a file of this subtype takes them: libsndfile rounds down to 16 bits, half a step too low."""
+    """Float samples as a file of this subtype takes them: libsndfile rounds down, half a step too low on average."""
+    if subtype in ("PCM_U8", "PCM_S8"):
+        raised: npt.NDArray[np.float32] = block + np.float32(0.5 / 128)
+        return raised
     if subtype != "PCM_16":
         return block
     return PcmFormat(np.dtype(np.int16), 1, False).restore([block])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,9 @@ from pse_sdk.errors import UsageError
 Work = TypeVar("Work")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Windows waits for no more processes at a time.
+MOST_ON_WINDOWS = 61
 
 
 @contextmanager
@@ -33,6 +37,8 @@ def worker_pool(
     """
     # Started afresh: a copy of a process that has an inference session open can wait for its threads for ever.
     context = multiprocessing.get_context("spawn")
+    if sys.platform == "win32":
+        processes = min(processes, MOST_ON_WINDOWS)
     with ProcessPoolExecutor(processes, context, _begin, (start, arguments)) as pool:
         try:
             yield pool

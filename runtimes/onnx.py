@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from pse_sdk.runtimes.base import Float32, check_depths, check_speaker
 from pse_sdk.runtimes.description import ModelDescription, read_description
 from pse_sdk.runtimes.model_file import existing, not_as_described, not_loaded
+
+from pse_sdk.errors import ModelError, first_line
+
+try:
+    import onnxruntime as ort
+except ImportError as error:
+    raise ModelError(f"ONNX Runtime does not load ({first_line(error)}): install it again, pip install "
+                     "--force-reinstall onnxruntime; on Windows it needs Microsoft's Visual C++ Redistributable"
+                     ) from error  # fmt: skip
 
 # Windows, where pse_sdk's environment variable does not reach everything.
 ort.disable_telemetry_events()

@@ -223,7 +223,9 @@ def test_a_wav_keeps_its_kind_of_header(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_wav_of_more_than_4_gib_has_a_header_that_can_say_so(tmp_path: Path) -> None:
-    like = SimpleNamespace(format="FLAC", subtype="PCM_24", frames=800_000_000, channels=2, samplerate=48000)
+    like = SimpleNamespace(
+        copy_metadata=dict, format="FLAC", subtype="PCM_24", frames=800_000_000, channels=2, samplerate=48000
+    )
     with write_audio(tmp_path / "long.wav", like) as out:
         out.write(np.zeros((10, 2)))
     assert soundfile.info(tmp_path / "long.wav").format == "RF64"
@@ -264,3 +266,58 @@ def test_a_link_to_itself_is_no_recording(tmp_path: Path) -> None:
     with open_audio(recording(tmp_path / "a.wav")) as file, write_audio(loop, file) as out:
         out.write(np.ones(100))
     assert len(read(loop)) == 100
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_a_file_system_without_permissions_can_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    with write_atomically(tmp_path / "mine") as temporary:
+        temporary.write_text("x")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mine", "x")]
+
+
+def test_a_file_that_another_program_holds_is_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_use(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Path, "replace", in_use)
+    source = recording(tmp_path / "a.wav")
+    before = source.read_bytes()
+    with (
+        pytest.raises(
+            AudioError, match=r"cannot be replaced \(Access is denied\): is it read-only, or open in another"
+        ),
+        open_audio(source) as file,
+        write_audio(source, file) as out,
+    ):
+        out.write(np.zeros(10))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("target", ["b.wav", "b.flac", "b.ogg", "b.opus", "b.mp3", "b.aiff", "b.caf", "b.w64"])
+def test_tags_are_kept_where_the_format_has_them(tmp_path: Path, target: str) -> None:
+    source = tmp_path / "a.flac"
+    with soundfile.SoundFile(source, "w", 48000, 1) as file:
+        file.title, file.artist, file.software = "Interview 3", "Łucja", "a recorder"
+        file.write(np.zeros(48000))
+    with open_audio(source) as file, write_audio(tmp_path / target, file) as out:
+        out.write(np.zeros(48000))
+    with open_audio(tmp_path / target) as file:
+        assert file.frames >= 48000
+        assert file.title == ("" if target == "b.w64" else "Interview 3")
+        assert file.artist == ("" if target in ("b.w64", "b.mp3", "b.aiff") else "Łucja")
+        assert "a recorder" not in file.software
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("b.wav", "PCM_U8"), ("b.aiff", "PCM_S8")])
+def test_eight_bits_are_rounded_to_the_nearest(tmp_path: Path, name: str, subtype: str) -> None:
+    samples = np.random.default_rng(0).uniform(-1.1, 1.1, 5000).astype(np.float32)
+    soundfile.write(tmp_path / name, np.zeros(10), 16000, subtype)
+    with open_audio(tmp_path / name) as file, write_audio(tmp_path / f"again-{name}", file) as out:
+        out.write(as_stored(samples, out.subtype))
+    written = 128 * soundfile.read(tmp_path / f"again-{name}")[0]
+    np.testing.assert_allclose(written, np.clip(128 * samples, -128, 127), atol=0.501)

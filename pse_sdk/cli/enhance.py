@@ -59,7 +59,7 @@ def enhance(
         bool, typer.Option("--skip-existing", help="Leave recordings out whose output is there already.")
     ] = False,
 ) -> None:
-    """Remove noise from recordings. Rate, channels and format are kept; a file appears only when it is complete.
+    """Remove noise from recordings. Rate, channels, tags and format are kept; a file appears only when it is complete.
 
     A file that is there already is replaced.
     """

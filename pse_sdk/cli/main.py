@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ from pse_sdk.cli import (
     train,
     train_encoder,
 )
+from pse_sdk.cli.windows import arguments, has_no_reader
 from pse_sdk.errors import DeviceTableWarning, PseError, PseWarning
 
 # What a shell says of a command that Ctrl-C ended.
@@ -90,22 +92,25 @@ reproduce.command("e3net")(reproduce_e3net.e3net)
 
 def run() -> None:
     """Entry point: a user's mistake ends in one line on standard error and an exit code, never in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As standard error does: a name that the terminal's or a file's encoding lacks is no reason to print nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     _show_warnings()
     try:
         with _ending_cleanly():
             # What a subcommand returns in this mode is the code of its typer.Exit.
-            code = typer.main.get_command(app).main(prog_name="pse", standalone_mode=False) or 0
+            program = typer.main.get_command(app)
+            code = program.main(arguments(), prog_name="pse", standalone_mode=False, windows_expand_args=False) or 0
         if code == INTERRUPTED:  # typer's answer to Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)
     except PseError as error:
         _complain(str(error), 1)
-    except BrokenPipeError:
-        # The reader (`| head`) is gone; Python would complain once more while closing standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (OSError, UnicodeError) as error:  # a name too long, a folder that may not be read: the system says it best
-        _complain(str(error), 1)
+    except (OSError, UnicodeError) as error:
+        if has_no_reader(error):  # `| head` is gone; Python would complain once more while closing standard output
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        _complain(str(error), 1)  # a name too long, a folder that may not be read: the system says it best
     except TyperException as error:
         message = error.format_message().rstrip(".")
         if not message:  # `pse` alone: the help was printed
@@ -137,7 +142,7 @@ def _ending_cleanly() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
     for number in ours:
         signal.signal(number, _end)

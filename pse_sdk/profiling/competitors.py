@@ -17,6 +17,7 @@ from pse_sdk.errors import UsageError
 INSTALLED_ONLY = "import sys; sys.path[:] = [folder for folder in sys.path if folder]\n"
 
 # Copies memory of the size of a cache for ever, and ends with its parent: with the pipe that it reads from.
+# It says who it is: on Windows the Python of a virtual environment only starts another one.
 # Ctrl-C in the terminal reaches it too, and is its parent's to answer.
 COMPETITOR = """
 import os, signal, sys, threading
@@ -24,7 +25,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 here = bytearray(4 << 20)
 there = bytes(here)
-print("running", flush=True)
+print(os.getpid(), flush=True)
 while True:
     for _ in range(100):
         here[:] = there
@@ -62,10 +63,11 @@ def competing(competition: Competition) -> Iterator[None]:
         for _ in range(competition.processes):
             running.append(_start())
         for process in running:
-            _place(psutil.Process(process.pid), competition)
             assert process.stdout is not None
-            if not process.stdout.readline():
+            number = process.stdout.readline()
+            if not number:
                 raise UsageError("a competing process ended by itself: measure without load (--load 0)")
+            _place(psutil.Process(int(number)), competition)
         yield
     finally:
         for process in running:

@@ -88,6 +88,15 @@ def test_a_runtime_that_is_installed_and_broken_is_told_and_passed_over(
         open_runtime("tflite", pair)
 
 
+def test_an_onnx_runtime_that_does_not_load_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('DLL load failed while importing its core')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("pse_sdk.runtimes.onnx", "onnxruntime"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ModelError, match=r"ONNX Runtime does not load \(DLL load failed.*: install it again"):
+        open_runtime("onnx", DATA / "tiny-fp32.onnx")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads every file")
 def test_a_file_beside_it_that_may_not_be_read_is_passed_over_with_one_warning(pair: Path) -> None:
     pair.with_suffix(".tflite").chmod(0)
