@@ -43,7 +43,7 @@ class Profile:
     low_battery : battery charge (0..1) under which, without mains, ``min_depth`` (at least 1) blocks run
     strength_db : nothing is attenuated by more than this; 0 means no limit
     rest_after_s : seconds without speech after which ``min_depth`` (at least 1) blocks run until it comes back, and
-        none in digital silence; 0 means that pauses are treated like speech
+        none in digital silence; 0 means that pauses with any sound are treated like speech
     """
 
     name: str

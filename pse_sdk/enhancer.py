@@ -50,7 +50,7 @@ class Enhancer(Personal):
         Of the blocks given to `process`, 8000 to 192000 Hz. The model works at 16 kHz; what lies above 8 kHz
         is attenuated as the model attenuates the top of its own band.
     voice
-        A `VoiceProfile` or the path of one: only that voice stays. None keeps every voice; see `enroll`.
+        A `VoiceProfile` or the path of one: other talkers are weakened. None keeps every voice; see `enroll`.
     strength_db
         Attenuate nothing by more than this many dB (the "attenuation limit"); None takes the profile's, 0 is no limit.
     clocks

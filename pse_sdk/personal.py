@@ -90,7 +90,7 @@ class Personal:
         return enrol(recorded, self._enhance_for_all, encoder, name)
 
     def set_voice(self, voice: VoiceProfile | str | Path | None) -> None:
-        """Remove everybody but this voice, also in a running stream; None keeps every voice.
+        """Weaken everybody but this voice, also in a running stream; None keeps every voice.
 
         Raises `AudioError` for a file that is no voice profile, `UsageError` for one of another speaker encoder.
         """

@@ -45,7 +45,10 @@ class VoiceProfile:
             raise UsageError("a voice profile needs a finite embedding of length 1: make it with enroll()")
 
     def save(self, path: Path | str) -> None:
-        """Write the profile, readable by its owner alone (on Windows by whom the folder says). Raises `AudioError` where that cannot be done."""
+        """Write the profile, readable by its owner alone; on Windows by those who may read its folder.
+
+        Raises `AudioError` where that cannot be done.
+        """
         path = Path(path)
         if not path.parent.is_dir():
             raise AudioError(f"{path}: there is no folder {path.parent}")

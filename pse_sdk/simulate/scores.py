@@ -13,7 +13,7 @@ from pse_sdk.simulate.trace import Bools, LoadTrace
 
 # What is measured first belongs to another machine's expectations: frames count from here on.
 WARM_S = 5.0
-# A shallower depth for this few frames, and back again, is a dip and not a change: its blocks keep their states.
+# A shallower depth for this few frames, and back again, is a dip and not a change.
 DIP_FRAMES = 3
 # An answer to a load must hold for this long.
 HOLDS_S = 0.5

@@ -49,11 +49,12 @@ def over_suppression(output: Samples, target: Samples) -> OverSuppression:
     """TSOS (arXiv 2110.09625, section 3.2): frames in which the target is audibly cut.
 
     Per frame the sum over frequency of ``max(|S|^p - |Y|^p, 0)^2`` against ``THRESHOLD`` times that of ``|S|^(2p)``,
-    with p = 0.3.
+    with p = 0.3. Public implementations compare with ``|S|^p``, which has another unit: their figures depend on the
+    level and the scale of the transform, and are not to be set beside these.
 
     Parameters
     ----------
-    output, target : [samples] at 16 kHz, aligned and of one scale; the target as the microphone would hear it alone
+    output, target : [samples] at 16 kHz, aligned and of one scale; the target is what the output should be
     """
     s, y = _magnitudes(target), _magnitudes(output)
     active = _active(s)
