@@ -108,9 +108,9 @@ def evaluate_command(
     report = evaluate(recordings, found, chosen, jobs, follow)
     if warm_start:
         report = replace(report, title=f"{report.title}, models from a warm start")
-    if output:
-        save_report(report, output)
     rows = differences_within(report)
+    if output:
+        save_report(report, output, [row.to_dict() for row in rows])
     try:
         rows += differences_between(report, earlier) if earlier else []
     finally:  # where the recordings turn out to be others, what was measured of them is told all the same

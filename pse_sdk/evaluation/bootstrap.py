@@ -12,6 +12,10 @@ Float64 = npt.NDArray[np.float64]
 RESAMPLES = 2000
 SEED = 2026
 LEVEL = 0.95
+# Under normal values 95 % intervals of this kind hold the mean in 86 % of the draws of five items, 75 % of three.
+FEWEST_ITEMS = 6
+# From so many on they hold it in 93 %.
+ENOUGH_ITEMS = 20
 
 
 class Values(NamedTuple):
@@ -29,7 +33,7 @@ class Values(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """Weighted mean over ``items`` items, and the interval that 95 % of resampled means fall into."""
+    """Weighted mean over ``items`` items, and the interval that 95 % of resampled means fall into; NaN of too few."""
 
     mean: float
     low: float
@@ -43,7 +47,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Values) -> Estimate:
-    """Mean and 95 % interval over the items that have a value; of one item no interval.
+    """Mean and 95 % interval over the items that have a value; of fewer than six no interval.
 
     The same values give the same interval.
 
@@ -53,9 +57,10 @@ def estimate(values: Values) -> Estimate:
     if not len(there):
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     x, w = values.at(there)
-    if len(x) == 1:
-        return Estimate(float(x[0]), float("nan"), float("nan"), 1)
+    mean = float(x @ w / w.sum())
+    if len(x) < FEWEST_ITEMS:
+        return Estimate(mean, float("nan"), float("nan"), len(x))
     drawn = np.random.default_rng(SEED).integers(len(x), size=(RESAMPLES, len(x)))
     means = (x * w)[drawn].sum(axis=1) / w[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(x @ w / w.sum()), float(low), float(high), len(x))
+    return Estimate(mean, float(low), float(high), len(x))

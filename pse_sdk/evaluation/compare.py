@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.bootstrap import Estimate, Values, estimate
 from pse_sdk.evaluation.items import Label
-from pse_sdk.evaluation.report import DIGITS, Report, Variant
+from pse_sdk.evaluation.report import DIGITS, Report, Variant, to_json
 
 # By how much the unprocessed recordings may score differently in two reports of one list: rounding of other machines.
 # STOI leaves silent frames out: of a frame at its limit one machine makes speech, another none (0.004 was seen).
@@ -26,6 +26,11 @@ class Difference(NamedTuple):
     better: str
     than: str
     columns: dict[str, Estimate]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a report in JSON states it."""
+        columns = {column: to_json(estimate) for column, estimate in self.columns.items()}
+        return {"better": self.better, "than": self.than, "columns": columns}
 
 
 def differences_within(report: Report) -> list[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Report:
     labels : of the items, in the order of all columns' values
     variants : in the order of the table
     seconds : mean time that enhancing and each metric took per output
-    made : what computed it: version, time, processor
+    made : what computed it: version, time, processor, each system's file, the metrics' packages
     """
 
     title: str
@@ -116,13 +116,16 @@ def to_json(mean: Estimate) -> dict[str, float | int | None]:
     return dict(zip(mean._fields, _numbers(mean), strict=True))
 
 
-def save_report(report: Report, path: Path) -> None:
-    """Write JSON: every value of every item, and the means. One line per variant."""
+def save_report(report: Report, path: Path, differences: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write JSON: every value of every item, the means, and ``differences`` of systems. One line per variant."""
     head = {"format": FORMAT, "title": report.title, "made": dict(report.made), "seconds": dict(report.seconds)}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     items = ",\n ".join(json.dumps(dataclasses.asdict(label)) for label in report.labels)
     variants = ",\n ".join(json.dumps(_to_dict(report, variant), allow_nan=False) for variant in report.variants)
     lines += [f'"items": [\n {items}]', f'"variants": [\n {variants}]']
+    if differences:
+        pairs = ",\n ".join(json.dumps(pair, allow_nan=False) for pair in differences)
+        lines.append(f'"differences": [\n {pairs}]')
     with write_atomically(path) as temporary:
         temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 

@@ -16,7 +16,7 @@ from pse_sdk.errors import PseWarning
 from pse_sdk.evaluation.bootstrap import Values
 from pse_sdk.evaluation.items import Recordings
 from pse_sdk.evaluation.report import Report, Variant
-from pse_sdk.evaluation.scores import Score, Scorer
+from pse_sdk.evaluation.scores import METRICS, Score, Scorer
 from pse_sdk.evaluation.systems import Cost, System, Unprocessed
 from pse_sdk.machine import this_machine
 from pse_sdk.workers import mapped
@@ -112,8 +112,15 @@ def _report(work: Work, costs: list[Cost], done: list[Scored]) -> Report:
         "pse_sdk": metadata.version("pse-sdk"),
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": this_machine().cpu,
+        **{f"system {system.name}": system.origin() for system in work.systems if system.origin()},
+        "with": ", ".join(f"{name} {metadata.version(name)}" for name in _packages(work.metrics)),
     }
     return Report(work.recordings.title, tuple(work.recordings.labels), tuple(variants), seconds, made)
+
+
+def _packages(metrics: Sequence[str]) -> list[str]:
+    """What computes the scores: figures of other versions may differ."""
+    return ["numpy", *sorted({package for key in metrics for package in METRICS[key].packages})]
 
 
 @contextmanager

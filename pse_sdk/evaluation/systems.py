@@ -16,7 +16,7 @@ from pse_sdk.evaluation.alignment import delay
 from pse_sdk.evaluation.items import SAMPLE_RATE, Item, Recordings, Samples, read_mono
 from pse_sdk.evaluation.pairs import audio_by_name, check_lengths, matching
 from pse_sdk.profiling.frames import Time, TimedDepth
-from pse_sdk.runtimes.bundled import bundled_models, find_model
+from pse_sdk.runtimes.bundled import bundled_models, checksum, find_model
 from pse_sdk.runtimes.select import SUFFIXES, open_runtime
 
 UNPROCESSED = "unprocessed"
@@ -25,7 +25,9 @@ UNPROCESSED = "unprocessed"
 TURNS, FRAMES_PER_TURN = 10, 50
 
 # Of a folder's files, how many are looked at for a delay. A single sample costs a waveform metric many dB.
-LISTENED = 3
+LISTENED = 10
+# Of what is in place no correlation is largest this many samples off; by fewer, noise may move it.
+SURELY_LATE = 8
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class System(Protocol):
         """One for each of ``depths``; measured now."""
         ...
 
+    def origin(self) -> str:
+        """What it is, so that another one of its name can be told from it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Unprocessed:
@@ -80,6 +86,9 @@ class Unprocessed:
 
     def costs(self) -> list[Cost]:
         return [Cost(0.0, 0.0)]
+
+    def origin(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,13 @@ class Model:
             for t in timed
         ]
 
+    def origin(self) -> str:
+        """The file that is run, its precision, and the first half of its sha256."""
+        runtime = open_runtime(self.runtime, find_model(self.model))
+        path = runtime.path or find_model(self.model)
+        start = "from a warm start, " if self.warm_start else ""
+        return f"{path.name}, {runtime.description.precision}, {start}sha256 {checksum(path)[:32]}"
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -142,17 +158,23 @@ class Folder:
         files = matching([label.name for label in recordings.labels], self.folder, "enhanced file")
         check_lengths({label.name: label.seconds for label in recordings.labels}, files, self.folder)
         output_of = self.open()
-        first = [recordings.load(number) for number in range(min(LISTENED, len(files)))]
-        late = round(float(np.median([delay(output_of(item, None), item.noisy) for item in first])))
-        if late:
+        numbers = np.linspace(0, len(files) - 1, min(LISTENED, len(files))).astype(int)
+        delays = np.array([delay(output_of(item, None), item.noisy) for item in map(recordings.load, numbers)])
+        off = delays[delays != 0]
+        if 2 * len(off) > len(delays) or np.sum(np.abs(delays) >= SURELY_LATE) > 1:
+            late = round(float(np.median(off)))
             message = (
-                f"{self.folder}: the files are {late:+d} samples ({1e3 * late / SAMPLE_RATE:+.2f} ms) late, by the "
-                f"first {len(first)}; SI-SDR and TSOS compare samples in place: shift the files first"
+                f"{self.folder}: late by {late:+d} samples ({1e3 * late / SAMPLE_RATE:+.2f} ms), the median of "
+                f"{len(off)} files that are not in place, of {len(delays)} looked at; SI-SDR and TSOS compare samples "
+                "in place: shift them first"
             )
             warnings.warn(message, PseWarning, stacklevel=2)
 
     def costs(self) -> list[Cost]:
         return [Cost()]
+
+    def origin(self) -> str:
+        return f"files in {self.folder.name}"
 
 
 def find_systems(

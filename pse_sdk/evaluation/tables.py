@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.table import Table
 from rich.text import Text
 
-from pse_sdk.evaluation.bootstrap import Estimate, estimate
+from pse_sdk.evaluation.bootstrap import ENOUGH_ITEMS, FEWEST_ITEMS, Estimate, estimate
 from pse_sdk.evaluation.compare import Difference
 from pse_sdk.evaluation.report import Report, Variant, summary
 from pse_sdk.evaluation.scores import COLUMNS
@@ -22,11 +22,11 @@ SURE = "*"
 
 
 class Cell(NamedTuple):
-    """A figure, the interval round it, and half of that interval: narrow enough for a terminal."""
+    """A figure, the interval round it, and what a terminal shows of that: half of it, or where it lies."""
 
     text: str
     interval: str = ""
-    half: str = ""
+    below: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sheet:
     rows: list[tuple[Cell, ...]]
 
     def to_rich(self) -> Table:
-        """Half of the interval under each figure."""
+        """What there is of an interval under each figure."""
         table = Table(title=self.title, title_justify="left", title_style="bold", padding=(0, 0, 0, 1), box=None)
         for number, heading in enumerate(self.header):
             table.add_column(Text(heading), justify="right" if number else "left", no_wrap=True)
@@ -107,6 +107,10 @@ def notes(report: Report) -> list[str]:
         for column, count in report.failed().items()
         if count
     ]
+    if len(report.labels) < FEWEST_ITEMS:
+        lines.append(f"no intervals: they need {FEWEST_ITEMS} items")
+    elif len(report.labels) < ENOUGH_ITEMS:
+        lines.append(f"intervals: of fewer than {ENOUGH_ITEMS} items they are too narrow")
     frames: dict[float, set[str]] = {}
     for v in report.variants:
         if v.cost.runtime:
@@ -143,9 +147,11 @@ def _cell(e: Estimate, digits: int, signed: bool = False, mark: bool = False) ->
         return Cell("")
     sign = "+" if signed else ""
     text = f"{e.mean:{sign}.{digits}f}" + (SURE if mark and e.sign else "")
-    if e.items == 1:
+    if np.isnan(e.low):
         return Cell(text)
-    return Cell(text, f"({e.low:{sign}.{digits}f} {e.high:{sign}.{digits}f})", f"±{(e.high - e.low) / 2:.{digits}f}")
+    interval = f"({e.low:{sign}.{digits}f} {e.high:{sign}.{digits}f})"
+    # A star beside half of an interval that does not lie evenly would look like a mistake.
+    return Cell(text, interval, interval if mark else f"±{(e.high - e.low) / 2:.{digits}f}")
 
 
 def _cost(variant: Variant) -> tuple[Cell, Cell]:
@@ -159,4 +165,4 @@ def _of(report: Report) -> str:
 
 
 def _two_lines(cell: Cell) -> Text:
-    return Text.assemble(cell.text, ("\n" + cell.half if cell.half else "", "dim"))
+    return Text.assemble(cell.text, ("\n" + cell.below if cell.below else "", "dim"))

@@ -8,6 +8,9 @@ from collections import defaultdict
 
 from pse_sdk.training.data import Clip, Clips
 
+# Of a product of floats: 0.07 of 100 voices are 7.
+ROUNDING = 1e-9
+
 
 def subset(clips: Clips, share: float) -> Clips:
     """Recordings of a share of the voices of each source, or of the recordings where a source names none.
@@ -25,5 +28,5 @@ def subset(clips: Clips, share: float) -> Clips:
     kept: list[Clip] = []
     for units in groups.values():
         names = sorted(units, key=lambda name: hashlib.sha256(name.encode()).digest())
-        kept += [clip for name in names[: math.ceil(share * len(names))] for clip in units[name]]
+        kept += [clip for name in names[: math.ceil(share * len(names) - ROUNDING)] for clip in units[name]]
     return Clips(clips.samples, sorted(kept, key=lambda clip: clip.start))

@@ -1,7 +1,9 @@
 """``pse evaluate`` on the bundled examples with a tiny model."""
 
+import hashlib
 import json
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +99,17 @@ def test_a_model_and_a_folder_are_scored_and_compared(run, pairs: Path, tmp_path
     cost = report["variants"][1]["cost"]
     assert cost["ms_per_frame"] > 0
     assert cost["macs_per_second"] > 0
+    made = report["made"]
+    assert f"tiny.onnx, fp32, sha256 {hashlib.sha256(tiny_model.read_bytes()).hexdigest()[:32]}" in made["system mine"]
+    assert made["system better"] == "files in better"
+    assert f"numpy {metadata.version('numpy')}" in made["with"]
+    assert [(row["better"], row["than"]) for row in report["differences"]] == [
+        ("mine 1", "better"),
+        ("mine 3", "better"),
+    ]
+    means = [report["variants"][i]["means"]["si_sdr"]["mean"] for i in (1, 3)]
+    assert report["differences"][0]["columns"]["si_sdr"]["mean"] == pytest.approx(means[0] - means[1], abs=1e-4)
+    assert "no intervals: they need 6 items" in out
     assert "| better |" in (tmp_path / "r.md").read_text()
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 

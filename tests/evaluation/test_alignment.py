@@ -28,12 +28,23 @@ def test_files_that_are_late_are_told(tmp_path) -> None:
         (tmp_path / kind).mkdir()
         soundfile.write(tmp_path / kind / "a.wav", np.roll(0.1 * SPEECH, shift), 16000)
     recordings = find_recordings(tmp_path / "noisy", None)
-    for kind, told in (("late", r"\+320 samples \(\+20\.00 ms\) late"), ("early", r"-1 samples \(-0\.06 ms\) late")):
+    for kind, told in (("late", r"late by \+320 samples \(\+20\.00 ms\)"), ("early", r"late by -1 samples \(-0\.06")):
         with pytest.warns(PseWarning, match=told):
             Folder(kind, tmp_path / kind).check(recordings)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Folder("good", tmp_path / "good").check(recordings)
+
+
+def test_some_late_files_among_others_are_told(tmp_path) -> None:
+    for kind in ("noisy", "mixed"):
+        (tmp_path / kind).mkdir()
+        for number in range(25):
+            shift = 64 if kind == "mixed" and number > 18 else 0
+            soundfile.write(tmp_path / kind / f"{number:02}.wav", np.roll(0.1 * SPEECH, shift), 16000)
+    recordings = find_recordings(tmp_path / "noisy", None)
+    with pytest.warns(PseWarning, match=r"\+64 samples .*the median of 2 files that are not in place, of 10 looked at"):
+        Folder("mixed", tmp_path / "mixed").check(recordings)
 
 
 def test_silence_is_not_late() -> None:

@@ -34,9 +34,9 @@ def test_the_same_values_give_the_same_interval() -> None:
 
 
 def test_items_without_a_value_are_left_out() -> None:
-    with_gap = estimate(equal(np.array([1.0, np.nan, 3.0, 2.0])))
-    assert with_gap == estimate(equal(np.array([1.0, 3.0, 2.0])))
-    assert (with_gap.mean, with_gap.items) == (2, 3)
+    with_gap = estimate(equal(np.array([1.0, np.nan, 3.0, 2.0, 4.0, 5.0, 3.0])))
+    assert with_gap == estimate(equal(np.array([1.0, 3.0, 2.0, 4.0, 5.0, 3.0])))
+    assert (with_gap.mean, with_gap.items) == (3, 6)
     one = estimate(equal(np.array([np.nan, 3.0])))
     assert (one.mean, one.sign, one.items) == (3, 0, 1)
     assert np.isnan(one.low)
@@ -45,9 +45,16 @@ def test_items_without_a_value_are_left_out() -> None:
     assert np.isnan(nothing.mean)
 
 
+def test_too_few_items_have_no_interval() -> None:
+    """Of five, 14 % of the intervals would miss the mean, and of two equal ones none has a width."""
+    e = estimate(equal(np.array([1.0, 1.0, 1.1, 1.2, 0.9])))
+    assert (e.mean, e.sign, e.items) == (pytest.approx(1.04), 0, 5)
+    assert np.isnan([e.low, e.high]).all()
+
+
 def test_a_weighted_mean_is_the_rate_over_all_words() -> None:
     # 1 of 10 words wrong and 3 of 5: 4 of 15, not the mean of the two rates.
-    e = estimate(Values(np.array([10.0, 60.0]), np.array([10.0, 5.0])))
+    e = estimate(Values(np.repeat([10.0, 60.0], 3), np.repeat([10.0, 5.0], 3)))
     assert e.mean == pytest.approx(100 * 4 / 15)
     assert e.low >= 10
     assert e.high <= 60

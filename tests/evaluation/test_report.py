@@ -15,8 +15,8 @@ from rich.console import Console
 from pse_sdk.errors import UsageError
 from pse_sdk.evaluation.bootstrap import Values
 from pse_sdk.evaluation.compare import differences_between, differences_within
-from pse_sdk.evaluation.plot import plot_report
-from pse_sdk.evaluation.report import Report, load_report, save_report, summary
+from pse_sdk.evaluation.plot import COSTS, plot_report
+from pse_sdk.evaluation.report import Report, Variant, load_report, save_report, summary
 from pse_sdk.evaluation.systems import Cost
 from pse_sdk.evaluation.tables import breakdowns, differences, notes, overview, to_markdown
 from pse_sdk.pictures import check_picture
@@ -226,6 +226,20 @@ def test_frames_of_different_length_are_told_apart(report: Report) -> None:
                if line.startswith("ms/frame")]  # fmt: skip
     assert "20 ms of audio (slow in onnx)" in told
     assert "a frame is 10 ms of audio (good in onnx)" in told
+
+
+def test_the_picture_shows_what_audio_of_one_length_takes() -> None:
+    per_frame, none = (Variant("x", None, cost, {}) for cost in (Cost(2.0, None, 16.0), Cost()))
+    assert next(iter(COSTS.values()))(per_frame) == pytest.approx(1.25)
+    assert next(iter(COSTS.values()))(none) is None
+
+
+def test_where_a_difference_lies_is_told_with_its_star(report: Report) -> None:
+    text = io.StringIO()
+    Console(file=text, width=200).print(differences(differences_within(report)).to_rich())
+    assert re.search(r"good 2 - flat +\+\d\.\d\d\* +-5.0\*", text.getvalue())
+    assert re.search(r"\(\+\d\.\d\d \+\d\.\d\d\)", text.getvalue())
+    assert "±" not in text.getvalue()
 
 
 def test_a_class_named_like_markup_is_shown(report: Report) -> None:
