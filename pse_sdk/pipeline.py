@@ -121,9 +121,9 @@ class Pipeline:
             if self._silent > HEARD_FRAMES:
                 return self._skip(wet, rest)
         else:
-            if self._silent * self._hop_s >= LONG_SILENCE_S:
+            silent_s, self._silent = self._silent * self._hop_s, 0  # before a runtime may raise: it is asked only once
+            if silent_s >= LONG_SILENCE_S:
                 self._come_back()
-            self._silent = 0
         self.resting = bool(rest and self._speech.quiet * self._hop_s >= rest.after_s)
         if rest and self.resting and depth >= rest.depth:
             # The depth stays until the onset: blocks that wake up now would not run, and be heard cold after their

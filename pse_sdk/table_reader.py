@@ -85,7 +85,7 @@ def read_table(path: Path) -> DeviceTable:
         raise TableError(f"{path}: cannot be read ({error})") from error
     if "format" not in values:
         raise TableError(f"{path}: is not a device table")
-    if values["format"] != FORMAT:
+    if values["format"] != FORMAT or isinstance(values["format"], bool):
         raise TableError(f"{path}: has format {shown(values['format'])}, and this pse-sdk reads format {FORMAT}")
     try:
         return _table(values)
@@ -138,5 +138,7 @@ def _fits(value: Any, kind: str, name: str) -> bool:
         return False  # NaN too: no comparison holds for it
     if kind == "int":
         return isinstance(value, int) and value >= 1
+    if name == "late":
+        return 0 <= value <= 1
     # A frame takes time; energy above idling comes out negative where noise is larger than it.
     return value >= LEAST_MS if name in ("wall_p50_ms", "hop_ms") else value >= 0 or name == "energy_mj"

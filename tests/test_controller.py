@@ -313,3 +313,18 @@ def test_every_decision_has_a_reason() -> None:
     for slowdown in [1.0, 50.0, 50.0, 1.0] * 50:
         depth = controller.decision.depth
         assert controller.observe(depth, COSTS[depth - 1] * slowdown, 1e-4).reason
+
+
+def test_another_profile_keeps_the_depth_that_both_allow() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 50)
+    controller.set_profile(load_profile("quality"))
+    assert controller.decision.depth == 5
+
+
+def test_a_profiles_least_depth_holds_from_its_first_frame_on() -> None:
+    controller = DepthController(BALANCED, COSTS, HOP)
+    run(controller, [1.0] * 50)
+    assert run(controller, [30.0]) == [1]  # a late frame: the next one is to be the least
+    controller.set_profile(Profile("three", min_depth=3))
+    assert controller.decision.depth >= 3

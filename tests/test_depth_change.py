@@ -119,3 +119,10 @@ def test_what_rested_is_not_remembered_over_deeper_blocks_that_began_anew() -> N
             change.next(depth, pinned=True)
     # Block 3 began from zeros five frames ago.
     assert change.next(3, pinned=True) == (3, 1)
+
+
+def test_a_second_short_rest_is_as_short_as_the_first() -> None:
+    change = DepthChange()
+    for depth in [3, 1] + [3] * 57 + [1] * 5:
+        change.next(depth)
+    assert change.next(3) == (3, 3)

@@ -12,8 +12,8 @@ from pse_sdk.runtimes.speaker_encoder import SpeakerEncoderRuntime
 
 import pse_sdk as sdk
 from pse_sdk import personal
-from pse_sdk.enrolment import SAMPLE_RATE, enrol, prepare
-from tests.conftest import voice
+from pse_sdk.enrolment import SAMPLE_RATE, _snr_db, enrol, prepare
+from tests.conftest import plain, voice
 
 ENCODER = SpeakerEncoderRuntime(speaker_encoder_path())
 
@@ -190,3 +190,8 @@ def test_the_voice_counts_at_every_depth_and_through_depth_changes(personal_mode
         with_voice.set_depth(depth)
         without.set_depth(depth)
         assert not np.allclose(with_voice.enhance(noisy), without.enhance(noisy), atol=1e-4)
+
+
+def test_the_level_of_a_voice_against_its_noise_is_told_in_db() -> None:
+    clean = plain(100, seed=1)
+    assert _snr_db(clean + 0.1 * plain(100, seed=2), clean, np.ones(100, bool)) == pytest.approx(20, abs=0.5)

@@ -235,3 +235,23 @@ def test_audio_goes_on_where_no_thread_can_be_started(tiny_model: Path, monkeypa
     monitor.start()
     assert monitor.load.cpu is None
     assert len(sdk.Enhancer(model=tiny_model).process(np.zeros(HOP, np.float32))) == HOP
+
+
+def test_faint_output_of_silence_is_no_fault() -> None:
+    output = np.full((1, 320), 1e-3, np.float32)
+    assert check_output(output, np.zeros_like(output)) is output
+
+
+def test_a_runtime_that_loses_its_states_in_silence_does_not_end_the_audio(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enhancer = sdk.Enhancer(model=tiny_model)
+
+    def gone(*_: object) -> None:
+        raise RuntimeError("the runtime is gone")
+
+    enhancer.process(plain(20))
+    enhancer.process(np.zeros(16000, np.float32))
+    monkeypatch.setattr(enhancer._pipeline.stream, "set_states", gone)
+    assert len(enhancer.process(plain(20))) == 3200
+    assert enhancer.stats().faults == 1

@@ -5,6 +5,7 @@ import pytest
 
 from pse_sdk.high_band import HighBand
 from pse_sdk.resampling import Resampler
+from tests.conftest import plain
 
 RATE, MODEL_RATE, HOP = 48000, 16000, 160
 
@@ -65,3 +66,25 @@ def test_noise_after_digital_silence_is_attenuated_at_once() -> None:
 def test_a_gain_never_amplifies() -> None:
     signal = tone(6000) + tone(12000)
     assert level(round_trip(signal, lambda hop: 3 * hop), 12000) == pytest.approx(0.2, abs=0.004)
+
+
+def test_a_gain_that_changes_is_followed() -> None:
+    """A lowpass that closes after half a second: what lies above the model's band goes with it."""
+    hops = iter(range(10**6))
+    signal = tone(6000, 1.0) + tone(12000, 1.0)
+    out = round_trip(signal, lambda hop: (0.0 if next(hops) >= 50 else 1.0) * hop)
+    assert np.abs(out[: RATE * 45 // 100] - signal[: RATE * 45 // 100]).max() < 1e-3
+    assert np.abs(out[RATE * 55 // 100 : RATE * 95 // 100]).max() < 0.01
+
+
+def test_a_gain_moves_evenly_from_hop_to_hop() -> None:
+    band, noise = HighBand(48000, 16000, 160), plain(1)
+    band.enter(np.ones(480 * 20, np.float32))
+    out = []
+    for hop in range(20):
+        band.split((1.0 if hop < 10 else 0.1) * noise, noise)
+        out.append(band.join(np.zeros(480, np.float32)))
+    gain = np.concatenate(out)
+    assert gain[-1] < 0.11
+    fall, smoothing = 0.9, 0.6
+    assert np.abs(np.diff(gain)).max() < 1.2 * smoothing * fall / 480

@@ -142,3 +142,17 @@ def test_empty_blocks_change_nothing() -> None:
     arrivals = [at for at in paced(100) for _ in range(2)]
     told = follow(arrivals, [BLOCK, 0.0] * 100, compute=1e-4)
     assert told[-2].late_s == 0.0
+
+
+@pytest.mark.parametrize("drift", [-400e-6, 400e-6])
+def test_a_card_that_is_fast_or_slow_all_along_does_not_lose_the_clock(drift: float) -> None:
+    told = follow([at * (1 + drift) for at in paced(6000)], [BLOCK] * 6000)
+    assert all(arrival.late_s == 0.0 for arrival in told[2 * ENOUGH :])
+
+
+def test_two_late_blocks_that_were_no_pause_do_not_lose_the_clock() -> None:
+    arrivals = paced(300)
+    arrivals[100] += 0.012
+    arrivals[101] += 0.012
+    told = follow(arrivals, [BLOCK] * 300)
+    assert all(arrival.late_s == 0.0 for arrival in told[103:])

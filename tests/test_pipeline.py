@@ -1,5 +1,6 @@
 """Blocks that wake up start from zeros, unless they rested only briefly."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from pse_sdk.runtimes.onnx import OnnxRuntime
 
 from pse_sdk.depth_change import BYPASS_REST, REST, WARM_UP
-from pse_sdk.pipeline import Pipeline
+from pse_sdk.pipeline import Frame, Pipeline
 from pse_sdk.silence import Rest
+from tests.conftest import plain
 
 
 def states_forgotten(model: Path, depths: list[int], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
@@ -72,3 +74,49 @@ def test_a_rise_in_depth_in_a_pause_waits_for_its_end(tiny_model: Path, monkeypa
     frames(2, False, 5)
     assert frames(2, True, 1) == [(2, 2)]
     assert frames(0, False, 1) == [(0, 0)]
+
+
+def frames(pipeline: Pipeline, depth: int) -> tuple[list[Frame], Callable[[Pipeline], np.ndarray]]:
+    """What ran, frame by frame, and what to push samples with."""
+    seen: list[Frame] = []
+
+    def run(here: Pipeline) -> np.ndarray:
+        seen.append(here.run_frame(depth, 1.0, Rest(0.1, 1)))
+        return seen[-1].samples
+
+    return seen, run
+
+
+def in_a_pause(model: Path) -> Pipeline:
+    """A stream at depth 3 whose pause has begun, and which has been bypassed in it."""
+    pipeline = Pipeline(OnnxRuntime(model), 16000)
+    pipeline.push(plain(5), frames(pipeline, 3)[1])
+    pipeline._speech.quiet = 100
+    pipeline.push(plain(10), frames(pipeline, 0)[1])
+    return pipeline
+
+
+def test_bypass_within_a_pause_ends_within_it(tiny_model: Path) -> None:
+    pipeline = in_a_pause(tiny_model)
+    seen, run = frames(pipeline, 3)
+    pipeline.push(plain(5), run)
+    assert seen[0].ran == 1
+
+
+def test_what_wakes_up_from_bypass_in_a_pause_is_heard_after_its_warm_up(tiny_model: Path) -> None:
+    pipeline = in_a_pause(tiny_model)
+    pipeline._speech.observe = lambda *_: False  # type: ignore[method-assign]
+    seen, run = frames(pipeline, 3)
+    pipeline.push(plain(WARM_UP + 1), run)
+    assert [frame.heard for frame in seen] == [0] * WARM_UP + [1]
+
+
+def test_the_first_frame_after_long_digital_silence_runs_as_deep_as_it_may(tiny_model: Path) -> None:
+    pipeline = Pipeline(OnnxRuntime(tiny_model), 16000)
+    seen, run = frames(pipeline, 3)
+    pipeline.push(np.concatenate([plain(40), np.zeros(30 * 160, np.float32)]), run)
+    pipeline._speech.quiet = 100  # nobody had spoken for long before either
+    pipeline.push(np.zeros(100 * 160, np.float32), run)
+    seen.clear()
+    pipeline.push(plain(1), run)
+    assert seen[0].ran == 3

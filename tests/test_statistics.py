@@ -57,3 +57,10 @@ def test_late_starts_and_replaced_samples_are_counted() -> None:
 def test_before_the_first_frame_there_are_no_times() -> None:
     stats = summary(FrameStatistics(1))
     assert (stats.frames, stats.mean_depth, stats.frame_ms_p99, stats.real_time_factor) == (0, 0, 0, 0)
+
+
+def test_changes_of_depth_are_counted() -> None:
+    statistics = FrameStatistics(3)
+    for depth in (1, 1, 3, 3, 2):
+        statistics.add_frame(depth, 0.0, False)
+    assert summary(statistics).depth_changes == 2

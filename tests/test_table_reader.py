@@ -74,7 +74,7 @@ def test_python_shows_the_notice_once_however_often_the_table_is_read(path: Path
     assert len(told) == 1
 
 
-@pytest.mark.parametrize("version", ["0", str(FORMAT + 1), "1.5", "'1'", "nan", "[]"])
+@pytest.mark.parametrize("version", ["0", str(FORMAT + 1), "1.5", "'1'", "nan", "[]", "true"])
 def test_a_table_of_another_format_is_ignored_with_one_notice(path: Path, version: str) -> None:
     path.write_text(path.read_text().replace(f"format = {FORMAT}", f"format = {version}"))
     with pytest.warns(PseWarning, match=f"this pse-sdk reads format {FORMAT}; `pse profile-device` makes it anew"):
@@ -86,9 +86,9 @@ def test_a_table_of_another_format_is_ignored_with_one_notice(path: Path, versio
     [
         ("wall_p50_ms", "nan"), ("wall_p50_ms", "inf"), ("wall_p50_ms", "-1.0"), ("wall_p50_ms", "0"),
         ("wall_p50_ms", "'fast'"), ("wall_p50_ms", "1e300"), ("wall_p50_ms", "1" + "0" * 400), ("wall_p50_ms", "true"),
-        ("wall_p99_ms", "[]"), ("cpu_max_ms", "2026-01-31"), ("late", "-0.5"), ("depth", "0"), ("depth", "1.0"),
-        ("depth", "7"), ("condition", "'tepid'"), ("condition", "3"), ("hop_ms", "0"), ("sha256", "12"),
-        ("cores", "'two'"), ("cpu", "nan"), ("busy", "'very'"), ("made", "2026-01-31"), ("governor", "5"),
+        ("wall_p99_ms", "[]"), ("cpu_max_ms", "2026-01-31"), ("late", "-0.5"), ("late", "7.0"), ("depth", "0"),
+        ("depth", "1.0"), ("depth", "7"), ("condition", "'tepid'"), ("condition", "3"), ("hop_ms", "0"),
+        ("sha256", "12"), ("cores", "'two'"), ("cpu", "nan"), ("busy", "'very'"), ("made", "2026-01-31"), ("governor", "5"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_named_and_the_table_ignored(path: Path, key: str, value: str) -> None:
