@@ -88,7 +88,8 @@ def test_a_table_of_another_format_is_ignored_with_one_notice(path: Path, versio
         ("wall_p50_ms", "'fast'"), ("wall_p50_ms", "1e300"), ("wall_p50_ms", "1" + "0" * 400), ("wall_p50_ms", "true"),
         ("wall_p99_ms", "[]"), ("cpu_max_ms", "2026-01-31"), ("late", "-0.5"), ("late", "7.0"), ("depth", "0"),
         ("depth", "1.0"), ("depth", "7"), ("condition", "'tepid'"), ("condition", "3"), ("hop_ms", "0"),
-        ("sha256", "12"), ("cores", "'two'"), ("cpu", "nan"), ("busy", "'very'"), ("made", "2026-01-31"), ("governor", "5"),
+        ("sha256", "12"), ("cores", "'two'"), ("cpu", "nan"), ("busy", "'very'"), ("made", "2026-01-31"),
+        ("governor", "5"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_named_and_the_table_ignored(path: Path, key: str, value: str) -> None:
