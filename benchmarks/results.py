@@ -6,7 +6,7 @@ python benchmarks/speed.py --output docs/speed.json
 python benchmarks/runtimes.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --output docs/runtimes.json
 python benchmarks/precision.py m-fp32.onnx m-int8.onnx m-fp32.tflite m-int8.tflite --items 15 \\
     --output docs/precision.json
-python benchmarks/personal.py --items 30 --long 6 --output docs/personal.json
+python benchmarks/personal.py --items 10 --long 6 --output docs/personal.json
 python benchmarks/others.py --output docs/others.json --plot docs/others.png
 python benchmarks/results.py
 
