@@ -318,7 +318,9 @@ def main(
     _print(results)
     if output:
         rounded = {
-            name: [{key: [round(v, 3) for v in x[:3]] for key, x in row.items()} for row in rows]
+            name: [
+                {key: [None if np.isnan(v) else round(v, 3) for v in x[:3]] for key, x in row.items()} for row in rows
+            ]
             for name, rows in results.items()
         }
         report = {"items": items, "long_items": long_items, "seed": SEED, "results": rounded}

@@ -228,9 +228,10 @@ def _personal(measured: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _interval(measured: list[float], sign: str = "") -> str:
-    mean, low, high = (f"{value:{sign}.2f}" for value in measured)
-    return f"{mean} ({low} to {high})"
+def _interval(measured: list[float | None], sign: str = "") -> str:
+    """A mean and where it lies; of few recordings only the mean."""
+    mean, *ends = (f"{value:{sign}.2f}" for value in measured if value is not None)
+    return f"{mean} ({' to '.join(ends)})" if ends else mean
 
 
 def _sizes() -> list[str]:
