@@ -112,7 +112,7 @@ def _report(work: Work, costs: list[Cost], done: list[Scored]) -> Report:
         "pse_sdk": metadata.version("pse-sdk"),
         "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": this_machine().cpu,
-        **{f"system {system.name}": system.origin() for system in work.systems if system.origin()},
+        **{f"system {system.name}": origin for system in work.systems if (origin := system.origin())},
         "with": ", ".join(f"{name} {metadata.version(name)}" for name in _packages(work.metrics)),
     }
     return Report(work.recordings.title, tuple(work.recordings.labels), tuple(variants), seconds, made)
