@@ -5,6 +5,8 @@ Every function takes the writer, the torch module and the names of its inputs, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,17 +22,34 @@ MICROSOFT = "com.microsoft"
 QUANTISED_MAX = 64
 
 
-def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> str:
-    return g.one("MatMul", windows, g.weight(encoder.weight.t(), "encoder.weight"))
+def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> tuple[str, list[str]]:
+    """The encoder's output, and what it is at each of the hops that are looked ahead."""
+    weight = g.weight(encoder.weight.t(), "encoder.weight")
+    if not encoder.starts:
+        return g.one("MatMul", windows, weight), []
+    parts = [_columns(g, windows, start, encoder.length) for start in (0, *encoder.starts)]
+    h, *ahead = [g.one("MatMul", part, weight) for part in parts]
+    return h, ahead
 
 
-def write_bottleneck(g: GraphWriter, bottleneck: Bottleneck, h: str, speaker: str) -> str:
-    features = write_prelu(g, bottleneck.prelu, h, "bottleneck.prelu")
-    features = write_layer_norm(g, bottleneck.norm, features, "bottleneck.norm")
-    z = write_linear(g, bottleneck.projection, features, "bottleneck.projection")
+def write_bottleneck(g: GraphWriter, bottleneck: Bottleneck, h: str, ahead: Sequence[str], speaker: str) -> str:
+    slope, norm = g.weight(bottleneck.prelu.weight, "bottleneck.prelu.slope"), bottleneck.norm
+    gain, bias = g.weight(norm.weight, "bottleneck.norm.gain"), g.weight(norm.bias, "bottleneck.norm.bias")
+
+    def normalised(x: str) -> str:
+        return g.one("LayerNormalization", g.one("PRelu", x, slope), gain, bias, axis=-1, epsilon=norm.eps)
+
+    z = write_linear(g, bottleneck.projection, normalised(h), "bottleneck.projection")
     if bottleneck.power_projection is not None:
         power = write_linear(g, bottleneck.power_projection, _log_power(g, bottleneck, h), "bottleneck.power")
         z = g.one("Add", z, power)
+    if bottleneck.ahead is not None:
+        seen = []
+        for later in ahead:
+            seen.append(normalised(later))
+            if bottleneck.power_projection is not None:
+                seen.append(_log_power(g, bottleneck, later))
+        z = g.one("Add", z, write_linear(g, bottleneck.ahead, g.one("Concat", *seen, axis=1), "bottleneck.ahead"))
     return g.one("Add", z, speaker)
 
 
@@ -47,7 +66,8 @@ def write_head(g: GraphWriter, head: Head, z: str, h: str, name: str) -> str:
     # In floating point also where the rest is int8: two or three channels of a deep z are fifty times as large as
     # the others, so a step between int8 values is as large as those. It costs no time that could be measured.
     masked = write_float_linear(g, head.mask, read, f"{name}.mask")
-    return g.one("MatMul", g.one("Mul", g.one("Sigmoid", masked), h), g.weight(head.decoder, f"{name}.decoder"))
+    windows = g.one("MatMul", g.one("Mul", g.one("Sigmoid", masked), h), g.weight(head.decoder, f"{name}.decoder"))
+    return g.one("Pad", windows, g.constant([0, 0, 0, head.padding])) if head.padding else windows
 
 
 def write_e3net_block(
@@ -172,6 +192,10 @@ def gates(weight: Tensor) -> Tensor:
     """Torch orders the gates input, forget, cell, output; ONNX input, output, forget, cell."""
     i, f, c, o = weight.chunk(4)
     return torch.cat([i, o, f, c])
+
+
+def _columns(g: GraphWriter, x: str, start: int, count: int) -> str:
+    return g.one("Slice", x, g.constant([start]), g.constant([start + count]), g.constant([1]))
 
 
 def _scalar(g: GraphWriter, value: float) -> str:

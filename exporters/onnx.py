@@ -55,8 +55,8 @@ def build(
     must_stream(stack.config)
     g = GraphWriter(precision)
     blocks = stack.config.blocks
-    h = layers.write_encoder(g, stack.encoder, "windows")
-    zbar = layers.write_bottleneck(g, stack.bottleneck, h, "speaker")
+    h, ahead = layers.write_encoder(g, stack.encoder, "windows")
+    zbar = layers.write_bottleneck(g, stack.bottleneck, h, ahead, "speaker")
     split = g.constant([1] * blocks)
     hidden = g.op("Split", "hidden", split, outputs=blocks, axis=0)
     cell = g.op("Split", "cell", split, outputs=blocks, axis=0)

@@ -82,6 +82,8 @@ def _state(stack: BloomStack, stored: _Stored, d: ModelDescription) -> dict[str,
     }
     if stack.bottleneck.power_projection is not None:
         state["bottleneck.power_projection.weight"] = stored["bottleneck.power.weight"].t()
+    if stack.bottleneck.ahead is not None:
+        state["bottleneck.ahead.weight"] = stored["bottleneck.ahead.weight"].t()
     if stack.bottleneck.speaker is not None:
         matrix = d.project(np.eye(d.speaker_dim, dtype=np.float32))
         state["bottleneck.speaker.weight"] = torch.tensor(matrix) / EMBEDDING_SCALE

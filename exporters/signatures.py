@@ -72,7 +72,7 @@ class DepthSignature(nn.Module):
 
     def forward(self, windows: Tensor, speaker: Tensor, hidden: Tensor, cell: Tensor) -> dict[str, Tensor]:
         features = self.encoder(windows[None])
-        zbar = self.bottleneck(features, speaker[None])
+        zbar = self.bottleneck(features, self.encoder.ahead(windows[None]), speaker[None])
         # By slices: the converter fails at a split into one part.
         hiddens, cells = ([states[i : i + 1] for i in range(states.shape[0])] for states in (hidden, cell))
         heard = []

@@ -34,6 +34,7 @@ TINY = StackConfig(blocks=3, filters=64, channels=24, hidden=32, window=32, hop=
 CONFIGS = {
     "e3net": TINY,
     "e3net-16k": TINY.replace(window=320, hop=160, filters=320),
+    "e3net-lookahead": TINY.replace(window=64, lookahead=2),
     "e3net-block-heads": TINY.replace(head_input="block", features="prelu"),
     "convtasnet-frame": TINY.replace(block="convtasnet"),
     "convtasnet-cumulative": TINY.replace(block="convtasnet", norm="cumulative", window=48),
@@ -52,6 +53,8 @@ def make_stack(config: StackConfig, seed: int = 0) -> BloomStack:
             weight.data += 0.1 * torch.randn_like(weight)
     for head in stack.heads:
         torch.nn.init.normal_(head.mask.weight, std=0.5)
+    if stack.bottleneck.ahead is not None:
+        torch.nn.init.normal_(stack.bottleneck.ahead.weight, std=0.2)
     return stack.eval()
 
 

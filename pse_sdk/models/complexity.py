@@ -64,6 +64,7 @@ def _cost(stack: BloomStack, depth: int) -> DepthCost:
     trunk = [stack.encoder, stack.bottleneck, *stack.blocks[:depth]]
     running = [*trunk, stack.heads[depth - 1]]
     macs = _count_matrices(running)
+    macs += stack.config.lookahead * _count_matrices([stack.encoder])  # which runs at every hop that is looked ahead
     if stack.bottleneck.speaker is not None:  # the embedding is projected once, when somebody is enrolled
         macs -= _count_matrices([stack.bottleneck.speaker])
     return DepthCost(

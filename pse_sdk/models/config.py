@@ -39,7 +39,7 @@ class StackConfig:
     kernel
         Frames seen by one depthwise convolution (Conv-TasNet's P); unused by E3Net blocks.
     window, hop
-        Encoder window and hop in samples; the window is a whole number of hops.
+        What the stack is given of the signal and how far apart, in samples; the window is a whole number of hops.
     norm
         What Conv-TasNet blocks normalise over: one frame, all frames so far, or the whole recording
         (``"global"``: the paper's, not causal, cannot stream). E3Net blocks always use one frame.
@@ -48,6 +48,9 @@ class StackConfig:
         of each cosine/sine filter pair, which per-frame normalisation would otherwise hide.
     head_input
         What head l reads: ``"block"`` is ``z[l]`` as printed in BLOOM-Net's eq. 2, ``"sum"`` the running sum.
+    lookahead
+        Newest hops of the window that are only looked at: filters are as long as what is left of it, the masks are for
+        its oldest part, and the blocks see the filters' output at every hop. Each costs a hop of latency.
     speaker_dim
         Size of the speaker embedding; 0 for a stack that is not personalised.
     mask_bias
@@ -66,6 +69,7 @@ class StackConfig:
     norm: NormKind = "frame"
     features: FeatureKind = "prelu"
     head_input: HeadInput = "sum"
+    lookahead: int = 0
     speaker_dim: int = 0
     mask_bias: float = 1.5
 
@@ -82,6 +86,9 @@ class StackConfig:
             raise ValueError(f"kernel = {self.kernel}: must be at least 2, a block of one frame remembers nothing")
         if self.window % self.hop:
             raise ValueError(f"window = {self.window} is not a whole number of hops of {self.hop} samples")
+        if type(self.lookahead) is not int or not 0 <= self.lookahead * self.hop < self.window:
+            raise ValueError(f"lookahead = {shown(self.lookahead)}: must be a whole number of hops, at least 0, that "
+                             f"leaves one of the window's {self.window // self.hop}")  # fmt: skip
         if self.filters % 2:
             raise ValueError(f"filters = {self.filters}: must be even, cosine and sine filters come in pairs")
         if self.speaker_dim < 0:
@@ -91,6 +98,11 @@ class StackConfig:
     def overlap(self) -> int:
         """Samples that consecutive windows share, which is also the delay of `BloomStack.step`."""
         return self.window - self.hop
+
+    @property
+    def filter_length(self) -> int:
+        """Samples that one filter of the encoder or decoder spans: the window but for what is looked ahead."""
+        return self.window - self.lookahead * self.hop
 
     @property
     def frames_per_second(self) -> float:
@@ -132,7 +144,11 @@ PRESETS: dict[str, StackConfig] = {
     # The model that ships: depth 1 costs 27 % of depth 5.
     "small": StackConfig(blocks=5, filters=384, channels=256, hidden=1024, features="prelu+power", speaker_dim=128),
     # `small` with three more blocks on top.
-    "large": StackConfig(blocks=8, filters=384, channels=256, hidden=1024, features="prelu+power", speaker_dim=128),
+    # `small` with one more block on top, looking 20 ms ahead.
+    "large": StackConfig(
+        blocks=6, filters=384, channels=256, hidden=1024, window=640, lookahead=2, features="prelu+power",
+        speaker_dim=128,
+    ),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -36,15 +37,22 @@ def tight_frame(filters: int, window: int) -> Tensor:
 class Encoder(nn.Module):
     """Learned Conv1d filterbank ``h = Enc(x)`` (arXiv 1809.07454, eq. 2), as a matrix on windows.
 
-    [batch, frames, window] -> [batch, frames, filters]
+    [batch, frames, window] -> [batch, frames, filters] of the oldest samples of each window, which are those that come
+    out of the decoder.
     """
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(tight_frame(config.filters, config.window))
+        self.weight = nn.Parameter(tight_frame(config.filters, config.filter_length))
+        self.length = config.filter_length
+        self.starts = [(i + 1) * config.hop for i in range(config.lookahead)]
 
     def forward(self, windows: Tensor) -> Tensor:
-        return F.linear(windows, self.weight)
+        return F.linear(windows[..., : self.length], self.weight)
+
+    def ahead(self, windows: Tensor) -> list[Tensor]:
+        """The same filters one hop later, two hops later ... as far as the stack looks ahead."""
+        return [F.linear(windows[..., start : start + self.length], self.weight) for start in self.starts]
 
 
 class Bottleneck(nn.Module):
@@ -52,7 +60,8 @@ class Bottleneck(nn.Module):
 
     PReLU, LayerNorm, then one projection of the features and the embedding together. The embedding does not
     change from frame to frame, so its share is a bias that `speaker_projection` computes once at enrolment;
-    ``anyone`` is the learned share that stands for no enrolment.
+    ``anyone`` is the learned share that stands for no enrolment. What is looked ahead has a projection of its own,
+    which begins at zero: a stack that never looked ahead can learn to.
     """
 
     def __init__(self, config: StackConfig) -> None:
@@ -63,6 +72,10 @@ class Bottleneck(nn.Module):
         self.norm = nn.LayerNorm(config.filters)
         self.projection = nn.Linear(config.filters, config.channels)
         self.power_projection = nn.Linear(self.pairs, config.channels, bias=False) if power else None
+        seen = config.lookahead * (config.filters + (self.pairs if power else 0))
+        self.ahead = nn.Linear(seen, config.channels, bias=False) if seen else None
+        if self.ahead is not None:
+            nn.init.zeros_(self.ahead.weight)
         self.speaker = nn.Linear(config.speaker_dim, config.channels, bias=False) if config.speaker_dim else None
         self.anyone = nn.Parameter(torch.zeros(config.channels)) if config.speaker_dim else None
 
@@ -87,14 +100,27 @@ class Bottleneck(nn.Module):
         assert self.anyone is not None
         return torch.where(enrolled[:, None], self.speaker_projection(embedding), self.anyone)
 
-    def forward(self, h: Tensor, speaker: Tensor | None = None) -> Tensor:
-        """H [batch, frames, filters], speaker [batch, channels] or None -> z0 [batch, frames, channels]."""
+    def forward(self, h: Tensor, ahead: Sequence[Tensor], speaker: Tensor | None = None) -> Tensor:
+        """Encoder output -> z0 [batch, frames, channels].
+
+        Parameters
+        ----------
+        h : [batch, frames, filters]
+        ahead : of the hops that are looked ahead, as `Encoder.ahead` gives them
+        speaker : [batch, channels], or None where nobody is enrolled
+        """
         z: Tensor = self.projection(self.norm(self.prelu(h)))
         if self.power_projection is not None:
             z = z + self.power_projection(self.log_power(h))
+        if self.ahead is not None:
+            z = z + self.ahead(torch.cat([part for later in ahead for part in self._features(later)], -1))
         if speaker is None:
             return z if self.anyone is None else z + self.anyone
         return z + speaker[:, None, :]
+
+    def _features(self, h: Tensor) -> list[Tensor]:
+        features = self.norm(self.prelu(h))
+        return [features] if self.power_projection is None else [features, self.log_power(h)]
 
     def log_power(self, h: Tensor) -> Tensor:
         """Log power of each cosine/sine pair, scaled to about -1..1 between -60 and 0 dB of full scale."""

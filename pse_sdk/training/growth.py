@@ -10,8 +10,9 @@ from pse_sdk.errors import UsageError
 from pse_sdk.models.checkpoint import load_stack
 from pse_sdk.models.stack import BloomStack
 
-# Of two models' configs: blocks can be added and a speaker input too, and the mask's bias is where training began.
-MAY_DIFFER = {"blocks", "speaker_dim", "mask_bias"}
+# Of two models' configs: blocks can be added, a speaker input and a longer look ahead too, and the mask's bias is where
+# training began.
+MAY_DIFFER = {"blocks", "speaker_dim", "mask_bias", "window", "lookahead"}
 
 
 def begin_with(stack: BloomStack, path: Path) -> int:
@@ -28,6 +29,10 @@ def begin_with(stack: BloomStack, path: Path) -> int:
     if done > stack.config.blocks:
         raise UsageError(f"{path}: has {done} blocks, the recipe's model {stack.config.blocks}")
     other = [key for key in wanted.differing(begun) if key not in MAY_DIFFER]
+    if begun.filter_length != wanted.filter_length:
+        other.append("window")
+    if begun.lookahead not in (0, wanted.lookahead):
+        other.append("lookahead")
     if begun.speaker_dim not in (0, wanted.speaker_dim):
         other.append("speaker_dim")
     if other:

@@ -1,4 +1,7 @@
-"""A training recipe: one TOML file that, with the data and a seed, fixes a training run."""
+"""A training recipe: one TOML file that, with the data and a seed, fixes a training run.
+
+Its key ``base`` may name a bundled recipe: it then says only in what it differs.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,7 @@ def load_encoder_recipe(name: str, settings: Sequence[str] = ()) -> EncoderRecip
 
 
 def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any]) -> Any:
-    tables = _parse(_read(name, kind is EncoderRecipe), f"recipe {name}")
+    tables = _tables(name, kind is EncoderRecipe)
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
@@ -166,6 +169,26 @@ def _load(kind: Any, name: str, settings: Sequence[str], nested: dict[str, Any])
                 raise ProfileError(f"setting {setting!r}: {part} is a value, not a table")
         table[last] = _value(value, setting)
     return build(kind, {"name": Path(name).stem, **tables}, name, nested)
+
+
+def _tables(name: str, of_encoder: bool) -> dict[str, Any]:
+    """What a recipe says, laid over what the bundled one says that it names as its ``base``."""
+    tables = _parse(_read(name, of_encoder), f"recipe {name}")
+    base = tables.pop("base", None)
+    if base is None:
+        return tables
+    if not isinstance(base, str) or Path(base).suffix == ".toml":
+        raise ProfileError(f"recipe {name}: base = {base!r}: must be the name of a bundled recipe")
+    return _laid_over(_tables(base, of_encoder), tables)
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both tables, and where both have a value the upper one's; tables in them likewise."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            merged[key] = _laid_over(below[key], above[key])
+    return merged
 
 
 def _read(name: str, of_encoder: bool) -> str:

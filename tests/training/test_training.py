@@ -1,5 +1,6 @@
 """Data, mixing, losses and recipes."""
 
+import dataclasses
 import pickle
 import shutil
 from pathlib import Path
@@ -357,6 +358,24 @@ def test_a_recipe_takes_settings_and_names_mistakes(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text("steps = ")
     with pytest.raises(ProfileError, match=r"r\.toml"):
         load_recipe(str(tmp_path / "r.toml"))
+
+
+def test_a_recipe_with_a_base_says_only_in_what_it_differs(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('base = "personal"\nsteps = 7\n[model]\nblocks = 3\n[mixing.noise_weights]\nwind = 9.0\n')
+    theirs, ours = load_recipe("personal"), load_recipe(str(mine), ["head_weights=[]", "mixing.scene.enrolled=0.1"])
+    assert (ours.name, ours.steps, ours.model, ours.seed) == ("mine", 7, theirs.model.replace(blocks=3), theirs.seed)
+    assert ours.mixing.noise_weights == {**theirs.mixing.noise_weights, "wind": 9.0}
+    assert ours.mixing.scene == dataclasses.replace(theirs.mixing.scene, enrolled=0.1)
+    for base, message in (
+        ('"huge"', "unknown recipe 'huge'"),
+        ('"mine.toml"', "must be the name of a bundled recipe"),
+        ("3", "base = 3: must be the name"),
+        ('"speaker-encoder"', "one of `pse train-encoder`"),
+    ):
+        mine.write_text(f"base = {base}")
+        with pytest.raises(ProfileError, match=message):
+            load_recipe(str(mine))
 
 
 @pytest.mark.parametrize(
