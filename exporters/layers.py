@@ -25,9 +25,9 @@ QUANTISED_MAX = 64
 def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> tuple[str, list[str]]:
     """The encoder's output, and what it is at each of the hops that are looked ahead."""
     weight = g.weight(encoder.weight.t(), "encoder.weight")
-    if not encoder.starts:
+    if len(encoder.starts) == 1:
         return g.one("MatMul", windows, weight), []
-    parts = [_columns(g, windows, start, encoder.length) for start in (0, *encoder.starts)]
+    parts = [_columns(g, windows, start, encoder.length) for start in encoder.starts]
     h, *ahead = [g.one("MatMul", part, weight) for part in parts]
     return h, ahead
 

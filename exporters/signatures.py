@@ -71,8 +71,8 @@ class DepthSignature(nn.Module):
         self.head = stack.heads[depth - 1]
 
     def forward(self, windows: Tensor, speaker: Tensor, hidden: Tensor, cell: Tensor) -> dict[str, Tensor]:
-        features = self.encoder(windows[None])
-        zbar = self.bottleneck(features, self.encoder.ahead(windows[None]), speaker[None])
+        features, ahead = self.encoder(windows[None])
+        zbar = self.bottleneck(features, ahead, speaker[None])
         # By slices: the converter fails at a split into one part.
         hiddens, cells = ([states[i : i + 1] for i in range(states.shape[0])] for states in (hidden, cell))
         heard = []

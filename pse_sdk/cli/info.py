@@ -34,7 +34,8 @@ def info() -> None:
 
 
 def _models() -> Table:
-    table = Table("model", "depth", "parameters", "MMAC/s", "weights", "files", title="Models", title_justify="left")
+    columns = ("model", "latency", "depth", "parameters", "MMAC/s", "weights", "files")
+    table = Table(*columns, title="Models", title_justify="left")
     for name in bundled_models():
         path = find_model(name)
         check_card(path)
@@ -44,6 +45,7 @@ def _models() -> Table:
             first = depth == 1
             table.add_row(
                 name if first else "",
+                f"{1000 * d.window / d.sample_rate:.0f} ms" if first else "",
                 str(depth),
                 f"{parameters / 1e6:.2f} M",
                 f"{macs / 1e6:.0f}",

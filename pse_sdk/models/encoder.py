@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,22 +36,23 @@ def tight_frame(filters: int, window: int) -> Tensor:
 class Encoder(nn.Module):
     """Learned Conv1d filterbank ``h = Enc(x)`` (arXiv 1809.07454, eq. 2), as a matrix on windows.
 
-    [batch, frames, window] -> [batch, frames, filters] of the oldest samples of each window, which are those that come
-    out of the decoder.
+    Windows [batch, frames, window] -> the filters' output [batch, frames, filters] for the oldest samples of each window,
+    which are those that come out of the decoder; and what is looked ahead, [batch, frames, lookahead, filters]: the same
+    filters one hop later, two hops later ... None for a stack that does not.
     """
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         self.weight = nn.Parameter(tight_frame(config.filters, config.filter_length))
         self.length = config.filter_length
-        self.starts = [(i + 1) * config.hop for i in range(config.lookahead)]
+        self.starts = [i * config.hop for i in range(1 + config.lookahead)]
 
-    def forward(self, windows: Tensor) -> Tensor:
-        return F.linear(windows[..., : self.length], self.weight)
-
-    def ahead(self, windows: Tensor) -> list[Tensor]:
-        """The same filters one hop later, two hops later ... as far as the stack looks ahead."""
-        return [F.linear(windows[..., start : start + self.length], self.weight) for start in self.starts]
+    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor | None]:
+        if len(self.starts) == 1:
+            return F.linear(windows, self.weight), None
+        parts = torch.stack([windows[..., start : start + self.length] for start in self.starts], -2)
+        h = F.linear(parts, self.weight)
+        return h[..., 0, :], h[..., 1:, :]
 
 
 class Bottleneck(nn.Module):
@@ -100,27 +100,27 @@ class Bottleneck(nn.Module):
         assert self.anyone is not None
         return torch.where(enrolled[:, None], self.speaker_projection(embedding), self.anyone)
 
-    def forward(self, h: Tensor, ahead: Sequence[Tensor], speaker: Tensor | None = None) -> Tensor:
+    def forward(self, h: Tensor, ahead: Tensor | None, speaker: Tensor | None = None) -> Tensor:
         """Encoder output -> z0 [batch, frames, channels].
 
         Parameters
         ----------
-        h : [batch, frames, filters]
-        ahead : of the hops that are looked ahead, as `Encoder.ahead` gives them
+        h, ahead : as `Encoder` gives them
         speaker : [batch, channels], or None where nobody is enrolled
         """
         z: Tensor = self.projection(self.norm(self.prelu(h)))
         if self.power_projection is not None:
             z = z + self.power_projection(self.log_power(h))
         if self.ahead is not None:
-            z = z + self.ahead(torch.cat([part for later in ahead for part in self._features(later)], -1))
+            assert ahead is not None
+            z = z + self.ahead(self._features(ahead).flatten(-2))
         if speaker is None:
             return z if self.anyone is None else z + self.anyone
         return z + speaker[:, None, :]
 
-    def _features(self, h: Tensor) -> list[Tensor]:
-        features = self.norm(self.prelu(h))
-        return [features] if self.power_projection is None else [features, self.log_power(h)]
+    def _features(self, h: Tensor) -> Tensor:
+        features: Tensor = self.norm(self.prelu(h))
+        return features if self.power_projection is None else torch.cat([features, self.log_power(h)], -1)
 
     def log_power(self, h: Tensor) -> Tensor:
         """Log power of each cosine/sine pair, scaled to about -1..1 between -60 and 0 dB of full scale."""

@@ -91,10 +91,9 @@ class BloomStack(nn.Module):
         samples = signal.shape[1]
         hops = -(-(samples + self.config.overlap) // self.config.hop)
         padded = F.pad(signal, (self.config.overlap, hops * self.config.hop - samples))
-        windows = padded.unfold(1, self.config.window, self.config.hop)
-        h = self.encoder(windows)
+        h, ahead = self.encoder(padded.unfold(1, self.config.window, self.config.hop))
         state = self.initial_state(signal.shape[0])
-        zbar = self.bottleneck(h, self.encoder.ahead(windows), speaker)
+        zbar = self.bottleneck(h, ahead, speaker)
         outputs = []
         for i in range(after):
             if i == before:
@@ -154,8 +153,8 @@ class BloomStack(nn.Module):
         """
         if not 1 <= min(heads) <= max(heads) <= depth <= self.config.blocks:
             raise ValueError(f"depth must be between 1 and {self.config.blocks}, and no head above it")
-        h = self.encoder(windows)
-        zbar = self.bottleneck(h, self.encoder.ahead(windows), speaker)
+        h, ahead = self.encoder(windows)
+        zbar = self.bottleneck(h, ahead, speaker)
         hiddens, cells = list(hidden.unbind()), list(cell.unbind())
         outputs: dict[int, Tensor] = {}
         for i in range(depth):
