@@ -78,8 +78,8 @@ def _change_once(
     for (a, b), values in gains.items():
         changed = _run(enhancer, noisy, [a if i * BLOCK < CHANGE_AT else b for i in range(len(noisy) // BLOCK)])
         largest = max(largest, float(np.abs(np.diff(changed)).max() / steepest))
-        # Going deeper is heard when the blocks that woke up have settled.
-        heard = CHANGE_AT + (PINNED_WARM_UP * BLOCK if b > a else 0)
+        # Going deeper is heard when the blocks that woke up have settled; what comes out was delayed and is aligned.
+        heard = CHANGE_AT - (enhancer.latency - BLOCK) + (PINNED_WARM_UP * BLOCK if b > a else 0)
         window = slice(heard, heard + AFTER)
         # In a pause there is no target that an SI-SDR could be taken against.
         if np.sqrt(np.mean(target[window] ** 2)) > 0.1 * np.sqrt(np.mean(target**2)):

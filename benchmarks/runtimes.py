@@ -90,7 +90,7 @@ def _bytes_read(d: ModelDescription, depth: int) -> int:
     parameters = d.parameters[depth - 1] - d.speaker_dim * d.channels
     if d.precision != "int8":
         return 4 * parameters
-    floats = int(d.architecture["filters"]) * (2 * d.window + d.channels)
+    floats = int(d.architecture["filters"]) * (2 * d.written + d.channels)
     return parameters + 3 * floats
 
 

@@ -30,9 +30,9 @@ from pse_sdk.models.config import must_stream
 from pse_sdk.models.stack import BloomStack
 
 MATRIX = qtyping.TFLOperationName.FULLY_CONNECTED
-# The encoder's, the decoders' and the masks' matrices, by the names of what they compute: a signature's outputs, or what
-# stands between them and one in a stack that looks ahead. As in the ONNX exporter they
-# stay floating-point in int8: the filterbanks take 8 us a frame for it and 10 dB off the error.
+# The encoder's, the decoders' and the masks' matrices, by the names of what they compute: a signature's outputs or, in
+# a stack that looks ahead, what stands before them. As in the ONNX exporter they stay floating-point in int8: the
+# filterbanks take 8 us a frame for it and 10 dB off the error.
 IN_FLOAT = r".*(features_output|enhanced_output|(Encoder_encoder|Head_head|Linear_mask);\d+)"
 HALF = qtyping.OpQuantizationConfig(
     weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),

@@ -54,6 +54,7 @@ class Pipeline:
         self._level = InputLevel()
         self._speech = SpeechDetector()
         self._hop_s = d.hop_seconds
+        self._written = d.written
         # Of other blocks a part of the state is no less of the same: the samples and statistics that they go on from.
         self._fades = d.architecture.get("block") == "e3net"
         self._heard = 1  # whose head was heard in the last frame
@@ -139,7 +140,7 @@ class Pipeline:
             return Frame(self._overlap_add.add(np.zeros_like(self._window), self._window, 0.0), 0, 0)
         enhanced = self._enhance(ran, max(head, 1))
         if not self._silent:  # a gap between words is no pause yet
-            self._speech.observe(self._centred, enhanced)
+            self._speech.observe(self._centred[:, : self._written], enhanced[:, : self._written])
         return Frame(self._overlap_add.add(enhanced, self._window, wet if head else 0.0), ran, head, self.resting)
 
     def _enhance(self, depth: int, head: int) -> Float32:

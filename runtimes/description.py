@@ -34,6 +34,7 @@ class ModelDescription:
     sample_rate : of the audio that the model takes and gives, in Hz
     window, hop : samples; a frame is a window, and consecutive windows start a hop apart. Windows that come out
         are added where they overlap
+    lookahead : newest hops of a window that are only looked at: what comes out is zero there
     blocks : L; depth and head are between 1 and L
     channels : length of the ``speaker`` input
     hidden_size, cell_size : states are [blocks, hidden_size] and [blocks, cell_size], zero at the start
@@ -63,6 +64,7 @@ class ModelDescription:
     parameters: tuple[int, ...]
     precision: str
     licence: str
+    lookahead: int = 0
     anyone: tuple[float, ...] = ()
     speaker_dim: int = 0
     speaker_encoder: str = ""
@@ -71,6 +73,11 @@ class ModelDescription:
     self_test: str = ""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def written(self) -> int:
+        """Samples at the beginning of a window that a model gives back."""
+        return self.window - self.lookahead * self.hop
 
     @property
     def hop_seconds(self) -> float:
@@ -140,6 +147,8 @@ def _check(d: ModelDescription) -> None:
         raise ValueError("architecture and training must be tables")
     if d.window % d.hop:
         raise ValueError(f"window {d.window} is not a multiple of hop {d.hop}")
+    if type(d.lookahead) is not int or not 0 <= d.lookahead < d.window // d.hop:
+        raise ValueError(f"lookahead = {d.lookahead!r}")
     if len(d.macs_per_second) != d.blocks or len(d.parameters) != d.blocks:
         raise ValueError("costs are not given for every depth")
     if not all(_is_number(x) and 0 < x < 1e15 for x in (*d.macs_per_second, *d.parameters)):

@@ -102,6 +102,7 @@ def describe(
         parameters=tuple(cost.parameters for cost in costs),
         precision=precision,
         licence=licence,
+        lookahead=config.lookahead,
         architecture=config.to_dict(),
         training=training,
         **_speaker(stack.bottleneck, training),

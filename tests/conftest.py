@@ -35,6 +35,7 @@ CONFIGS = {
     "e3net": TINY,
     "e3net-16k": TINY.replace(window=320, hop=160, filters=320),
     "e3net-lookahead": TINY.replace(window=64, lookahead=2),
+    "convtasnet-lookahead": TINY.replace(block="convtasnet", features="prelu", window=48, lookahead=1),
     "e3net-block-heads": TINY.replace(head_input="block", features="prelu"),
     "convtasnet-frame": TINY.replace(block="convtasnet"),
     "convtasnet-cumulative": TINY.replace(block="convtasnet", norm="cumulative", window=48),

@@ -10,9 +10,11 @@ from pse_sdk.exporters.read_back import read_back
 
 import pse_sdk as sdk
 from pse_sdk.errors import UsageError
+from pse_sdk.level import level_db
 from pse_sdk.models import BloomStack
 from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.complexity import complexity
+from pse_sdk.silence import SpeechDetector
 from pse_sdk.training.growth import begin_with
 from tests.conftest import CONFIGS, make_stack, plain
 
@@ -78,10 +80,36 @@ def test_one_that_never_looked_ahead_begins_as_it_was(tmp_path: Path) -> None:
         torch.testing.assert_close(output, wanted[:, 320:])
 
 
+def test_speech_is_told_from_what_comes_out_and_the_same_stretch_of_what_came_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = make_stack(BLIND)
+    save_stack(blind, tmp_path / "w.safetensors", {})
+    ahead = BloomStack(AHEAD)
+    begin_with(ahead, tmp_path / "w.safetensors")
+    signal = plain(60) * np.repeat([1.0, 0.01, 1.0], 20 * 160).astype(np.float32)
+    levels: dict[str, list[tuple[float, float]]] = {}
+    for name, stack in (("blind", blind), ("ahead", ahead)):
+        export_onnx(stack, tmp_path / f"{name}.onnx", name=name, precision="fp32")
+        seen = levels[name] = []
+
+        def observe(_: object, noisy: np.ndarray, enhanced: np.ndarray, seen: list[tuple[float, float]] = seen) -> bool:
+            seen.append((level_db(noisy[0]), level_db(enhanced[0])))
+            return True
+
+        monkeypatch.setattr(SpeechDetector, "observe", observe)
+        sdk.Enhancer("fixed-3", model=tmp_path / f"{name}.onnx").enhance(signal)
+    # The windows of the one that looks ahead begin two hops earlier. Its states have then seen two frames more.
+    np.testing.assert_allclose(levels["ahead"][12:60], levels["blind"][10:58], atol=0.2)
+
+
 def test_it_begins_with_no_other_filters_and_no_other_look_ahead(tmp_path: Path) -> None:
     save_stack(make_stack(AHEAD), tmp_path / "w.safetensors", {})
     for config, message in (
-        (AHEAD.replace(window=480), "window = 640, not 480"),
+        (
+            AHEAD.replace(window=480),
+            "has filters of 320 samples.* model of 160; with lookahead = 2 they need window = 640",
+        ),
         (AHEAD.replace(window=480, lookahead=1), "lookahead = 2, not 1"),
         (BLIND, "lookahead = 2, not 0"),
     ):

@@ -143,7 +143,6 @@ PRESETS: dict[str, StackConfig] = {
     ),
     # The model that ships: depth 1 costs 27 % of depth 5.
     "small": StackConfig(blocks=5, filters=384, channels=256, hidden=1024, features="prelu+power", speaker_dim=128),
-    # `small` with three more blocks on top.
     # `small` with one more block on top, looking 20 ms ahead.
     "large": StackConfig(
         blocks=6, filters=384, channels=256, hidden=1024, window=640, lookahead=2, features="prelu+power",

@@ -36,9 +36,9 @@ def tight_frame(filters: int, window: int) -> Tensor:
 class Encoder(nn.Module):
     """Learned Conv1d filterbank ``h = Enc(x)`` (arXiv 1809.07454, eq. 2), as a matrix on windows.
 
-    Windows [batch, frames, window] -> the filters' output [batch, frames, filters] for the oldest samples of each window,
-    which are those that come out of the decoder; and what is looked ahead, [batch, frames, lookahead, filters]: the same
-    filters one hop later, two hops later ... None for a stack that does not.
+    Windows [batch, frames, window] -> the filters' output [batch, frames, filters] for the oldest samples of each
+    window, which are those that come out of the decoder; and what is looked ahead, [batch, frames, lookahead, filters]:
+    the same filters one hop later, two hops later ... None for a stack that does not.
     """
 
     def __init__(self, config: StackConfig) -> None:

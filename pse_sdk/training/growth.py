@@ -22,17 +22,20 @@ def begin_with(stack: BloomStack, path: Path) -> int:
     that with heads that read the running sum every new depth begins as what the deepest trained one is. Heads that
     read ``z[l]`` alone would hear nothing, so there the new blocks start at random.
 
-    Raises `UsageError` where the file is of another model; only a speaker input may be missing.
+    Raises `UsageError` where the file is of another model; only a speaker input and a look ahead may be missing.
     """
     trained, _ = load_stack(path)
     done, begun, wanted = trained.config.blocks, trained.config, stack.config
     if done > stack.config.blocks:
         raise UsageError(f"{path}: has {done} blocks, the recipe's model {stack.config.blocks}")
     other = [key for key in wanted.differing(begun) if key not in MAY_DIFFER]
-    if begun.filter_length != wanted.filter_length:
-        other.append("window")
     if begun.lookahead not in (0, wanted.lookahead):
         other.append("lookahead")
+    if begun.filter_length != wanted.filter_length:
+        needed = begun.filter_length + wanted.lookahead * wanted.hop
+        raise UsageError(f"{path}: has filters of {begun.filter_length} samples, the recipe's model of "
+                         f"{wanted.filter_length}; with lookahead = {wanted.lookahead} they need window = {needed}"
+                         )  # fmt: skip
     if begun.speaker_dim not in (0, wanted.speaker_dim):
         other.append("speaker_dim")
     if other:

@@ -177,18 +177,29 @@ def _tables(name: str, of_encoder: bool) -> dict[str, Any]:
     base = tables.pop("base", None)
     if base is None:
         return tables
-    if not isinstance(base, str) or Path(base).suffix == ".toml":
-        raise ProfileError(f"recipe {name}: base = {base!r}: must be the name of a bundled recipe")
+    bundled = _bundled(of_encoder)
+    if base not in bundled:
+        raise ProfileError(f"recipe {name}: base = {base!r}: must be one of {', '.join(sorted(bundled))}")
     return _laid_over(_tables(base, of_encoder), tables)
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Both tables, and where both have a value the upper one's; tables in them likewise."""
+    """Both tables, and where both have a value the upper one's; tables in them likewise, but for those of weights.
+
+    Weights name what is there: those of other data would be of no use, and an error.
+    """
     merged = {**below, **above}
     for key in below.keys() & above.keys():
-        if isinstance(below[key], dict) and isinstance(above[key], dict):
+        if isinstance(below[key], dict) and isinstance(above[key], dict) and not key.endswith("_weights"):
             merged[key] = _laid_over(below[key], above[key])
     return merged
+
+
+def _bundled(of_encoder: bool) -> set[str]:
+    """Names of the recipes that came with the package for `pse train`, or for `pse train-encoder`."""
+    entries = resources.files("pse_sdk.training").joinpath("recipes").iterdir()
+    names = {entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")}
+    return names & ENCODERS if of_encoder else names - ENCODERS
 
 
 def _read(name: str, of_encoder: bool) -> str:
@@ -197,14 +208,12 @@ def _read(name: str, of_encoder: bool) -> str:
             return Path(name).read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"recipe {name}: cannot be read ({error})") from error
-    bundled = resources.files("pse_sdk.training").joinpath("recipes")
-    names = {entry.name.removesuffix(".toml") for entry in bundled.iterdir() if entry.name.endswith(".toml")}
-    asked, others = (ENCODERS, names - ENCODERS) if of_encoder else (names - ENCODERS, ENCODERS)
-    if name in others:
+    asked = _bundled(of_encoder)
+    if name in _bundled(not of_encoder):
         raise ProfileError(f"recipe {name!r} is one of `pse {'train' if of_encoder else 'train-encoder'}`")
     if name not in asked:
         raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(sorted(asked))}")
-    return bundled.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return resources.files("pse_sdk.training").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
 
 
 def _path(key: str, setting: str) -> list[str]:

@@ -256,6 +256,8 @@ def _begin(module: JointTraining, weights: Path | None) -> None:
         stack, record = load_stack(weights)
         if frozen and stack.config.speaker_dim != module.recipe.model.speaker_dim:
             raise UsageError(f"{weights}: has no speaker input, and frozen_blocks would keep a new one from learning")
+        if frozen and stack.config.lookahead != module.recipe.model.lookahead:
+            raise UsageError(f"{weights}: never looked ahead, and frozen_blocks would keep it from learning to")
         # A run without voices does not change whose the stack understands.
         module.speaker_encoder = module.speaker_encoder or str(record.get("speaker_encoder", ""))
 

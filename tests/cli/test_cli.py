@@ -1,6 +1,7 @@
 """The ``pse`` command: files come out complete or not at all, and a mistake is one line and an exit code."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -390,6 +391,7 @@ def test_info_names_models_profiles_and_runtimes(run) -> None:
     assert code == 0
     for word in ("small", "balanced", "battery", "quality", "fixed-N", "onnxruntime", "This machine"):
         assert word in text
+    assert re.search(r"small +\S+ +20 ms", text)
 
 
 @pytest.mark.parametrize("flags", [[], ["--every-depth"]])

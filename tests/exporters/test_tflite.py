@@ -49,10 +49,13 @@ def test_a_file_that_differs_from_torch_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_filterbanks_and_masks_of_an_int8_file_stay_float(converted: bytes) -> None:
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_the_filterbanks_and_masks_of_an_int8_file_stay_float(converted: bytes, lookahead: int) -> None:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
+    if lookahead:
+        converted = tflite._convert(make_stack(WIDE.replace(window=WIDE.window + 2 * WIDE.hop, lookahead=2)))
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite._quantise(converted, "int8")))
     constants = [t for t in model.subgraphs[0].tensors if model.buffers[t.buffer].data is not None]
     stored = {tuple(np.array(t.shape)): t.type for t in constants}

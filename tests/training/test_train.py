@@ -309,6 +309,9 @@ def test_a_run_begins_with_the_weights_that_it_is_given(run: Run) -> None:
         run("c", "frozen_blocks=1")
     with pytest.raises(UsageError, match="has no speaker input, and frozen_blocks would keep a new one"):
         run("d", "frozen_blocks=1", "model.speaker_dim=8", start_from=first)
+    window = load_recipe("small", SETTINGS).model.window
+    with pytest.raises(UsageError, match="never looked ahead, and frozen_blocks would keep it from learning to"):
+        run("e", "frozen_blocks=1", "model.lookahead=1", f"model.window={window + 160}", start_from=first)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_before_the_weights_are_none(
