@@ -213,7 +213,7 @@ def _read(name: str, of_encoder: bool) -> str:
         raise ProfileError(f"recipe {name!r} is one of `pse {'train' if of_encoder else 'train-encoder'}`")
     if name not in asked:
         raise ProfileError(f"unknown recipe {name!r}: give a .toml file, or one of {', '.join(sorted(asked))}")
-    return resources.files("pse_sdk.training").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+    return resources.files("pse_sdk.training").joinpath("recipes").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def _path(key: str, setting: str) -> list[str]:
