@@ -23,9 +23,12 @@ class InputOffset:
     Parameters
     ----------
     hop_s : seconds from one window to the next
+    span : newest samples of each window whose mean is taken. The longer, the more of the zeros in front of a signal
+        counts as its first windows
     """
 
-    def __init__(self, hop_s: float) -> None:
+    def __init__(self, hop_s: float, span: int) -> None:
+        self._span = span
         self._share = 1 - math.exp(-2 * math.pi * CORNER_HZ * hop_s)
         self.reset()
 
@@ -38,6 +41,7 @@ class InputOffset:
         if not window.any():
             return window
         self._windows += 1
-        self._offset += max(self._share, 1 / self._windows) * (float(window.sum()) / window.size - self._offset)
+        mean = float(window[:, -self._span :].sum()) / self._span
+        self._offset += max(self._share, 1 / self._windows) * (mean - self._offset)
         centred: Float32 = window - np.float32(self._offset)
         return centred

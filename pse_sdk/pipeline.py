@@ -50,7 +50,7 @@ class Pipeline:
         self._framer = Framer(d.window, d.hop)
         self._overlap_add = OverlapAdd(d.window, d.hop)
         self._change = DepthChange()
-        self._offset = InputOffset(d.hop_seconds)
+        self._offset = InputOffset(d.hop_seconds, d.written)
         self._level = InputLevel()
         self._speech = SpeechDetector()
         self._hop_s = d.hop_seconds
@@ -99,7 +99,7 @@ class Pipeline:
         self._framer.push(np.where(np.abs(samples) < TINY, np.float32(0), samples))
         while (window := self._framer.pop()) is not None:
             self._window, self._centred = window, self._offset.remove(window)
-            self._gain = self._level.gain(self._centred)
+            self._gain = self._level.gain(self._centred[:, -self._written :])
             self._rates.leave(frame(self), window[0, : self._framer.hop])
 
     def run_frame(self, depth: int, wet: float, rest: Rest | None = None, pinned: bool = False) -> Frame:

@@ -10,10 +10,11 @@ from pse_sdk.exporters.read_back import read_back
 
 import pse_sdk as sdk
 from pse_sdk.errors import UsageError
-from pse_sdk.level import level_db
+from pse_sdk.level import InputLevel, level_db
 from pse_sdk.models import BloomStack
 from pse_sdk.models.checkpoint import save_stack
 from pse_sdk.models.complexity import complexity
+from pse_sdk.offset import InputOffset
 from pse_sdk.silence import SpeechDetector
 from pse_sdk.training.growth import begin_with
 from tests.conftest import CONFIGS, make_stack, plain
@@ -101,6 +102,29 @@ def test_speech_is_told_from_what_comes_out_and_the_same_stretch_of_what_came_in
         sdk.Enhancer("fixed-3", model=tmp_path / f"{name}.onnx").enhance(signal)
     # The windows of the one that looks ahead begin two hops earlier. Its states have then seen two frames more.
     np.testing.assert_allclose(levels["ahead"][12:60], levels["blind"][10:58], atol=0.2)
+
+
+def test_an_offset_and_a_level_are_followed_as_without_a_look_ahead(
+    model: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offsets: list[float] = []
+    levels: list[float] = []
+
+    def follow(self: InputOffset, window: np.ndarray, remove=InputOffset.remove) -> np.ndarray:  # type: ignore[no-untyped-def]
+        centred = remove(self, window)
+        offsets.append(float((window - centred)[0, -1]))
+        return centred
+
+    def hear(self: InputLevel, window: np.ndarray, gain=InputLevel.gain) -> float:  # type: ignore[no-untyped-def]
+        levels.append(gain(self, window))
+        return levels[-1]
+
+    monkeypatch.setattr(InputOffset, "remove", follow)
+    monkeypatch.setattr(InputLevel, "gain", hear)
+    for path in (model, tiny_model):
+        sdk.Enhancer("fixed-1", model=path).process(0.02 * plain(40) + np.float32(0.1))
+    for seen in (offsets, levels):
+        np.testing.assert_allclose(seen[:40], seen[40:], rtol=1e-4)
 
 
 def test_it_begins_with_no_other_filters_and_no_other_look_ahead(tmp_path: Path) -> None:

@@ -21,14 +21,14 @@ def windows(signal: np.ndarray) -> list[np.ndarray]:
 @given(offset=st.floats(-0.9, 0.9), level=st.floats(0, 0.1))
 def test_a_constant_offset_is_taken_away_from_the_first_window_on(offset: float, level: float) -> None:
     signal = level * plain(20)
-    remover = InputOffset(HOP_S)
+    remover = InputOffset(HOP_S, 320)
     for with_offset, without in zip(windows(signal + np.float32(offset)), windows(signal), strict=True):
         if with_offset.any():
             np.testing.assert_allclose(remover.remove(with_offset), without, atol=1e-6)
 
 
 def test_a_step_is_followed_as_by_a_filter_of_first_order() -> None:
-    remover = InputOffset(HOP_S)
+    remover = InputOffset(HOP_S, 320)
     for _ in range(200):
         remover.remove(np.full((1, 320), 1e-6, np.float32))
     left = [float(remover.remove(np.full((1, 320), 0.1, np.float32)).mean()) for _ in range(8)]
@@ -38,13 +38,13 @@ def test_a_step_is_followed_as_by_a_filter_of_first_order() -> None:
 
 def test_a_voice_keeps_its_lowest_harmonics() -> None:
     voice = 0.1 * np.sin(2 * np.pi * 85 * np.arange(16000) / 16000)
-    remover = InputOffset(HOP_S)
+    remover = InputOffset(HOP_S, 320)
     changed = [np.abs(remover.remove(window) - window).max() for window in windows(voice)]
     assert max(changed[20:]) < 0.1 * 10 ** (-30 / 20)
 
 
 def test_digital_silence_stays_silent_and_is_no_offset() -> None:
-    remover, silence = InputOffset(HOP_S), np.zeros((1, 320), np.float32)
+    remover, silence = InputOffset(HOP_S, 320), np.zeros((1, 320), np.float32)
     for window in windows(plain(20) + np.float32(0.2)):
         remover.remove(window)
     assert not any(remover.remove(silence).any() for _ in range(100))
@@ -53,7 +53,7 @@ def test_digital_silence_stays_silent_and_is_no_offset() -> None:
 
 
 def test_a_new_stream_begins_anew() -> None:
-    remover = InputOffset(HOP_S)
+    remover = InputOffset(HOP_S, 320)
     remover.remove(np.full((1, 320), 0.2, np.float32))
     remover.reset()
     (window,) = windows(plain(2))
