@@ -1,12 +1,13 @@
 """Pauses cost little: fewer blocks where nobody speaks, none in digital silence, and all at once at the onset."""
 
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pse_sdk.exporters.onnx import export_onnx
 
@@ -137,6 +138,9 @@ def test_states_wait_while_there_is_digital_silence(
     tiny_model: Path, speechlike: Make, parts: list[tuple[bool, int]], sizes: list[int], depth: int
 ) -> None:
     """Speech with gaps of zeros gives what a stream gives whose model was stopped by hand late in every gap."""
+    # After longer ones states fade: the next test's.
+    gaps = [sum(length for _, length in run) for loud, run in groupby(parts, lambda part: part[0]) if not loud]
+    assume(max(gaps, default=0) < (LONG_SILENCE_S - 0.05) * 16000)
     rng = np.random.default_rng(0)
     signal = np.concatenate([0.1 * loud * rng.standard_normal(length) for loud, length in parts]).astype(np.float32)
     resting = sdk.Enhancer(profile(min_depth=depth, max_depth=depth), model=tiny_model, clocks=IDLE)

@@ -16,7 +16,7 @@ def test_the_interval_of_a_normal_sample_is_the_textbooks() -> None:
     e = estimate(equal(x))
     low, high = scipy.stats.norm.interval(0.95, x.mean(), x.std() / np.sqrt(len(x)))
     assert (e.mean, e.low, e.high) == pytest.approx((x.mean(), low, high), abs=0.01)
-    reference = scipy.stats.bootstrap((x,), np.mean, method="percentile", n_resamples=4000, rng=0)
+    reference = scipy.stats.bootstrap((x,), np.mean, method="percentile", n_resamples=4000, random_state=0)
     assert (e.low, e.high) == pytest.approx(tuple(reference.confidence_interval), abs=0.01)
 
 
