@@ -5,8 +5,6 @@ Every function takes the writer, the torch module and the names of its inputs, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,35 +20,33 @@ MICROSOFT = "com.microsoft"
 QUANTISED_MAX = 64
 
 
-def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> tuple[str, list[str]]:
-    """The encoder's output, and what it is at each of the hops that are looked ahead."""
-    weight = g.weight(encoder.weight.t(), "encoder.weight")
-    if len(encoder.starts) == 1:
-        return g.one("MatMul", windows, weight), []
-    parts = [_columns(g, windows, start, encoder.length) for start in encoder.starts]
-    h, *ahead = [g.one("MatMul", part, weight) for part in parts]
-    return h, ahead
+def write_encoder(g: GraphWriter, encoder: Encoder, windows: str) -> str:
+    """The encoder's output, [frames, filters]; under it that of each hop that is looked ahead, as many rows each."""
+    if len(encoder.starts) > 1:
+        parts = [_columns(g, windows, start, encoder.length) for start in encoder.starts]
+        windows = g.one("Concat", *parts, axis=0)
+    return g.one("MatMul", windows, g.weight(encoder.weight.t(), "encoder.weight"))
 
 
-def write_bottleneck(g: GraphWriter, bottleneck: Bottleneck, h: str, ahead: Sequence[str], speaker: str) -> str:
-    slope, norm = g.weight(bottleneck.prelu.weight, "bottleneck.prelu.slope"), bottleneck.norm
-    gain, bias = g.weight(norm.weight, "bottleneck.norm.gain"), g.weight(norm.bias, "bottleneck.norm.bias")
-
-    def normalised(x: str) -> str:
-        return g.one("LayerNormalization", g.one("PRelu", x, slope), gain, bias, axis=-1, epsilon=norm.eps)
-
-    z = write_linear(g, bottleneck.projection, normalised(h), "bottleneck.projection")
+def write_bottleneck(g: GraphWriter, bottleneck: Bottleneck, encoded: str, hops: int, speaker: str) -> str:
+    """``encoded`` as `write_encoder` gives it, of ``hops`` hops."""
+    features = write_prelu(g, bottleneck.prelu, encoded, "bottleneck.prelu")
+    features = write_layer_norm(g, bottleneck.norm, features, "bottleneck.norm")
+    now, *ahead = split_hops(g, features, hops)
+    z = write_linear(g, bottleneck.projection, now, "bottleneck.projection")
     if bottleneck.power_projection is not None:
-        power = write_linear(g, bottleneck.power_projection, _log_power(g, bottleneck, h), "bottleneck.power")
-        z = g.one("Add", z, power)
+        now, *ahead_power = split_hops(g, _log_power(g, bottleneck, encoded), hops)
+        z = g.one("Add", z, write_linear(g, bottleneck.power_projection, now, "bottleneck.power"))
+        ahead = [part for pair in zip(ahead, ahead_power, strict=True) for part in pair]
     if bottleneck.ahead is not None:
-        seen = []
-        for later in ahead:
-            seen.append(normalised(later))
-            if bottleneck.power_projection is not None:
-                seen.append(_log_power(g, bottleneck, later))
-        z = g.one("Add", z, write_linear(g, bottleneck.ahead, g.one("Concat", *seen, axis=1), "bottleneck.ahead"))
+        seen = g.one("Concat", *ahead, axis=1)
+        z = g.one("Add", z, write_linear(g, bottleneck.ahead, seen, "bottleneck.ahead"))
     return g.one("Add", z, speaker)
+
+
+def split_hops(g: GraphWriter, x: str, hops: int) -> list[str]:
+    """What stands under each other for each hop, as `write_encoder` has it: [hops * frames, n] to [frames, n] each."""
+    return [x] if hops == 1 else g.op("Split", x, outputs=hops, axis=0)
 
 
 def _log_power(g: GraphWriter, bottleneck: Bottleneck, h: str) -> str:

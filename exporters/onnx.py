@@ -55,8 +55,10 @@ def build(
     must_stream(stack.config)
     g = GraphWriter(precision)
     blocks = stack.config.blocks
-    h, ahead = layers.write_encoder(g, stack.encoder, "windows")
-    zbar = layers.write_bottleneck(g, stack.bottleneck, h, ahead, "speaker")
+    hops = 1 + stack.config.lookahead
+    encoded = layers.write_encoder(g, stack.encoder, "windows")
+    zbar = layers.write_bottleneck(g, stack.bottleneck, encoded, hops, "speaker")
+    h = layers.split_hops(g, encoded, hops)[0]
     split = g.constant([1] * blocks)
     hidden = g.op("Split", "hidden", split, outputs=blocks, axis=0)
     cell = g.op("Split", "cell", split, outputs=blocks, axis=0)

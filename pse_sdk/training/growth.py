@@ -31,16 +31,16 @@ def begin_with(stack: BloomStack, path: Path) -> int:
     other = [key for key in wanted.differing(begun) if key not in MAY_DIFFER]
     if begun.lookahead not in (0, wanted.lookahead):
         other.append("lookahead")
-    if begun.filter_length != wanted.filter_length:
-        needed = begun.filter_length + wanted.lookahead * wanted.hop
-        raise UsageError(f"{path}: has filters of {begun.filter_length} samples, the recipe's model of "
-                         f"{wanted.filter_length}; with lookahead = {wanted.lookahead} they need window = {needed}"
-                         )  # fmt: skip
     if begun.speaker_dim not in (0, wanted.speaker_dim):
         other.append("speaker_dim")
     if other:
         theirs, ours = (getattr(config, other[0]) for config in (begun, wanted))
         raise UsageError(f"{path}: weights of another model than the recipe's: {other[0]} = {theirs}, not {ours}")
+    if begun.filter_length != wanted.filter_length:
+        needed = begun.filter_length + wanted.lookahead * wanted.hop
+        raise UsageError(f"{path}: has filters of {begun.filter_length} samples, the recipe's model of "
+                         f"{wanted.filter_length}; with lookahead = {wanted.lookahead} they need window = {needed}"
+                         )  # fmt: skip
     stack.load_state_dict(trained.state_dict(), strict=False)
     _grow(stack, done)
     return done

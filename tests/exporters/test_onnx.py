@@ -116,8 +116,8 @@ def test_a_graph_that_does_not_hear_the_voice_is_refused(tmp_path: Path, monkeyp
     stack = make_stack(TINY.replace(speaker_dim=8))
     write = layers.write_bottleneck
 
-    def deaf(g, bottleneck, h, ahead, speaker):  # type: ignore[no-untyped-def]
-        return write(g, bottleneck, h, ahead, g.constant(bottleneck.anyone.detach().numpy()))
+    def deaf(g, bottleneck, encoded, hops, speaker):  # type: ignore[no-untyped-def]
+        return write(g, bottleneck, encoded, hops, g.constant(bottleneck.anyone.detach().numpy()))
 
     monkeypatch.setattr(layers, "write_bottleneck", deaf)
     with pytest.raises(ModelError, match="differs from torch at an enrolled voice"):
